@@ -1,0 +1,66 @@
+#include "model/layers.h"
+
+#include <cmath>
+
+namespace ldlm {
+
+Linear::Linear(int64_t in, int64_t out, bool with_bias, const at::TensorOptions& options)
+    : weight(at::empty({out, in}, options)), bias(with_bias ? at::empty({out}, options) : Tensor()) {}
+
+void Linear::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  visitor(join_name(prefix, "weight"), weight);
+  if (bias.defined()) visitor(join_name(prefix, "bias"), bias);
+}
+
+RmsNorm::RmsNorm(int64_t width, const at::TensorOptions& options) : gain(at::empty({width}, options)) {}
+
+Tensor RmsNorm::operator()(const Tensor& x) const { return at::rms_norm(x, {gain.size(0)}, gain, 1e-6); }
+
+void RmsNorm::visit(const std::string& prefix, const ParameterVisitor& visitor) { visitor(join_name(prefix, "gain"), gain); }
+
+Tensor rms_normalize(const Tensor& x) { return at::rms_norm(x, {x.size(-1)}, {}, 1e-6); }
+
+FeedForward::FeedForward(int64_t width, bool with_bias, const at::TensorOptions& options)
+    : up(width, 4 * width, with_bias, options), down(4 * width, width, with_bias, options) {}
+
+Tensor FeedForward::operator()(const Tensor& x) const { return down(at::gelu(up(x), "tanh")); }
+
+void FeedForward::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  up.visit(join_name(prefix, "up"), visitor);
+  down.visit(join_name(prefix, "down"), visitor);
+}
+
+RotaryTable::RotaryTable(int64_t length, int64_t head_width, const at::TensorOptions& options) {
+  const auto exact = at::TensorOptions(at::kDouble);
+  const Tensor position = at::arange(length, exact);
+  const Tensor frequency = at::pow(10000.0, -at::arange(0, head_width, 2, exact) / static_cast<double>(head_width));
+  const Tensor angle = at::outer(position, frequency);  // [length, head_width / 2]
+  cos = at::cos(angle).to(options);
+  sin = at::sin(angle).to(options);
+}
+
+Tensor RotaryTable::rotate(const Tensor& x) const {
+  const auto halves = x.chunk(2, -1);
+  const Tensor c = cos.to(x.scalar_type()), s = sin.to(x.scalar_type());
+  return at::cat({halves[0] * c - halves[1] * s, halves[1] * c + halves[0] * s}, -1);
+}
+
+Tensor split_heads(const Tensor& x_BLC, int64_t heads) {
+  return x_BLC.view({x_BLC.size(0), x_BLC.size(1), heads, -1}).transpose(1, 2);  // [B, heads, L, d]
+}
+
+Tensor merge_heads(const Tensor& x_BHLd) { return x_BHLd.transpose(1, 2).flatten(2); }
+
+void fill_normal(Tensor& weight, double deviation, at::Generator& generator) {
+  at::NoGradGuard no_grad;
+  if (weight.is_meta()) return;  // a network built only to be counted
+  Tensor values = at::randn(weight.sizes(), generator, at::TensorOptions(at::kFloat));
+  weight.copy_(values.clamp_(-2.0, 2.0).mul_(deviation));
+}
+
+void fill_fan_in(Linear& linear, at::Generator& generator, double gain) {
+  fill_normal(linear.weight, gain / std::sqrt(static_cast<double>(linear.weight.size(1))), generator);
+  if (linear.bias.defined()) linear.bias.zero_();
+}
+
+}  // namespace ldlm

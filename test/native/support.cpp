@@ -1,0 +1,34 @@
+#include "support.h"
+
+#include <cmath>
+
+namespace ldlm::test {
+
+double gradient_error(const std::function<Tensor()>& f, const std::vector<Tensor>& inputs, int64_t probes) {
+  const Tensor first = f();
+  auto generator = at::detail::createCPUGenerator(1234);
+  const Tensor weights = at::randn(first.sizes(), generator, first.options().requires_grad(false));
+  const auto objective = [&] { return (f() * weights).sum(); };
+  const auto gradients = torch::autograd::grad({objective()}, inputs, {}, /*retain_graph=*/false, /*create_graph=*/false,
+                                               /*allow_unused=*/true);
+  at::NoGradGuard no_grad;
+  double worst = 0;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Tensor flat = inputs[i].view({-1});
+    const int64_t stride = std::max<int64_t>(1, flat.numel() / probes);
+    for (int64_t k = 0; k < flat.numel(); k += stride) {
+      const double value = flat[k].item<double>(), step = 1e-5 * std::max(1.0, std::abs(value));
+      flat[k].fill_(value + step);
+      const double above = objective().item<double>();
+      flat[k].fill_(value - step);
+      const double below = objective().item<double>();
+      flat[k].fill_(value);
+      const double numeric = (above - below) / (2 * step);
+      const double exact = gradients[i].defined() ? gradients[i].reshape({-1})[k].item<double>() : 0.0;
+      worst = std::max(worst, std::abs(numeric - exact) / std::max(1.0, std::abs(numeric)));
+    }
+  }
+  return worst;
+}
+
+}  // namespace ldlm::test
