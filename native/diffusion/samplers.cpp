@@ -1,0 +1,54 @@
+#include "diffusion/samplers.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ldlm {
+
+Tensor sample_ddim(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x, double eta,
+                   const NoiseFn& noise) {
+  Tensor z0_hat = denoise(x, grid[0]);
+  for (size_t k = 0; k + 1 < grid.size(); ++k) {
+    const double a = schedule.signal(grid[k]), s = schedule.noise(grid[k]);
+    const double a_next = schedule.signal(grid[k + 1]), s_next = schedule.noise(grid[k + 1]);
+    const double deviation =
+        eta * std::sqrt(std::max(0.0, (1 - a_next * a_next) / (1 - a * a) * (1 - a * a / (a_next * a_next))));
+    const double direction = std::sqrt(std::max(0.0, s_next * s_next - deviation * deviation));
+    const Tensor eps_hat = (x - a * z0_hat) / s;
+    x = a_next * z0_hat + direction * eps_hat;
+    if (deviation > 0) x = x + deviation * noise(static_cast<int64_t>(k));
+    z0_hat = denoise(x, grid[k + 1]);
+  }
+  return z0_hat;
+}
+
+Tensor sample_heun(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x) {
+  Tensor z0_hat = denoise(x, grid[0]);
+  for (size_t k = 0; k + 1 < grid.size(); ++k) {
+    const double s = schedule.noise(grid[k]), s_next = schedule.noise(grid[k + 1]);
+    const double rise = schedule.signal(grid[k + 1]) / s_next - schedule.signal(grid[k]) / s;  // of lambda = a / s
+    const Tensor predicted = s_next * (x / s + rise * z0_hat);
+    const Tensor slope_there = denoise(predicted, grid[k + 1]);
+    x = s_next * (x / s + rise * 0.5 * (z0_hat + slope_there));
+    z0_hat = denoise(x, grid[k + 1]);
+  }
+  return z0_hat;
+}
+
+Tensor sample_sde(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x,
+                  const NoiseFn& noise) {
+  constexpr double kHighestTime = 0.95;
+  Tensor z0_hat = denoise(x, grid[0]);
+  for (size_t k = 0; k + 1 < grid.size(); ++k) {
+    const double a = schedule.signal(grid[k]), s = schedule.noise(grid[k]);
+    const double beta = schedule.beta(std::min(grid[k], kHighestTime));
+    const double span = grid[k + 1] - grid[k];  // negative: time runs from noise to data
+    const Tensor score = (a * z0_hat - x) / (s * s);
+    const Tensor drift = -0.5 * beta * x - beta * score;
+    x = x + span * drift + std::sqrt(beta * -span) * noise(static_cast<int64_t>(k));
+    z0_hat = denoise(x, grid[k + 1]);
+  }
+  return z0_hat;
+}
+
+}  // namespace ldlm

@@ -1,0 +1,76 @@
+#include "generate/generate.h"
+
+#include "diffusion/samplers.h"
+#include "ops/philox/philox.h"
+
+namespace ldlm {
+
+namespace {
+
+// From this many activations (N x C) on, one sample keeps all cores busy by itself.
+constexpr int64_t kLargeSample = 1 << 16;
+
+std::vector<Tensor> rows_of(const std::vector<Tensor>& tensors, int64_t row) {
+  std::vector<Tensor> rows;
+  for (const Tensor& tensor : tensors) rows.push_back(tensor.narrow(0, row, 1));
+  return rows;
+}
+
+Tensor decode(const LDLM& model, const Tensor& z_BND) {
+  return for_each_sample(model.config, {z_BND}, [&](const std::vector<Tensor>& in) { return model.decode(in[0]); });
+}
+
+}  // namespace
+
+Tensor for_each_sample(const ModelConfig& config, const std::vector<Tensor>& inputs,
+                       const std::function<Tensor(const std::vector<Tensor>&)>& network) {
+  const int64_t count = inputs[0].size(0);
+  if (!inputs[0].device().is_cpu()) return network(inputs);
+  std::vector<Tensor> outputs(static_cast<size_t>(count));
+  const auto run = [&](int64_t begin, int64_t end) {
+    const c10::InferenceMode inference;
+    for (int64_t row = begin; row < std::min(end, count); ++row) outputs[static_cast<size_t>(row)] = network(rows_of(inputs, row));
+  };
+  if (config.latents * config.dit.width >= kLargeSample) {
+    run(0, count);
+  } else {
+    // At least one piece a thread, empty or not: a lone piece would run outside a parallel region, and its matrix products, then
+    // split over threads, would round differently.
+    at::parallel_for(0, std::max<int64_t>(count, at::get_num_threads()), 1, run);
+  }
+  return at::cat(outputs);
+}
+
+SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& timesteps, const SampleRequest& request,
+                      const SampleObserver& observe) {
+  const c10::InferenceMode inference;
+  const at::Device device = model.dit.input.weight.device();
+  const int64_t shape[] = {model.config.latents, model.config.latent_width};
+  const auto noise = [&](RandomPurpose purpose, int64_t step) {
+    return philox_normal({request.seed, purpose, static_cast<uint32_t>(step)}, request.first_index, request.count, shape, device);
+  };
+
+  Tensor self_condition = at::zeros({request.count, shape[0], shape[1]}, at::TensorOptions(at::kFloat).device(device));
+  int64_t evaluations = 0;
+  const DenoiseFn denoise = [&](const Tensor& x_BND, double u) {
+    const Tensor u_B = at::full({request.count}, u, x_BND.options());
+    self_condition = for_each_sample(model.config, {x_BND, u_B, self_condition}, [&](const std::vector<Tensor>& in) {
+      return model.denoise(in[0], in[1], in[2]);
+    });
+    ++evaluations;
+    const bool preview = request.preview_every > 0 && evaluations % request.preview_every == 0;
+    if (!observe(evaluations, preview ? decode(model, self_condition).cpu() : Tensor())) throw SamplingAborted();
+    return self_condition;
+  };
+  const NoiseFn step_noise = [&](int64_t k) { return noise(RandomPurpose::kSamplerNoise, k); };
+
+  const Tensor start = noise(RandomPurpose::kInitialNoise, 0);
+  const bool heun = request.sampler == SamplerKind::kHeun;  // two evaluations an interval, one at the end
+  const std::vector<double> grid = timesteps.grid(heun ? (request.steps - 1) / 2 + 1 : request.steps, request.u_min);
+  const Tensor z0_hat = heun                                   ? sample_heun(denoise, schedule, grid, start)
+                        : request.sampler == SamplerKind::kSde ? sample_sde(denoise, schedule, grid, start, step_noise)
+                                                               : sample_ddim(denoise, schedule, grid, start, request.eta, step_noise);
+  return {decode(model, z0_hat).cpu(), evaluations};  // sync: the result leaves the device
+}
+
+}  // namespace ldlm

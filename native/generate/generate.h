@@ -1,0 +1,46 @@
+// How text comes out: noise -> denoise -> decode once -> token ids. Knows no tokenizer.
+#pragma once
+
+#include "diffusion/noise_schedule.h"
+#include "diffusion/timestep_sampler.h"
+#include "model/ldlm.h"
+
+namespace ldlm {
+
+enum class SamplerKind { kDdim, kHeun, kSde };
+
+struct SampleRequest {
+  int64_t first_index, count;  // sample numbers first_index ... first_index + count - 1, one batch
+  int64_t steps;               // evaluations of the denoiser, at most
+  SamplerKind sampler;
+  double eta;                  // kDdim only: 0 deterministic, 1 ancestral DDPM
+  double u_min;                // schedule time of the last evaluation
+  uint64_t seed;
+  int64_t preview_every;       // decode the current estimate every so many evaluations; 0: never
+};
+
+// Called after every evaluation with its number from 1; `preview_BL` is defined when one is due. Returns false to stop.
+using SampleObserver = std::function<bool(int64_t evaluation, const Tensor& preview_BL)>;
+
+// Thrown when the observer returns false.
+struct SamplingAborted : std::exception {
+  const char* what() const noexcept override { return "sampling was aborted"; }
+};
+
+struct SampleResult {
+  Tensor ids_BL;  // int64, on the CPU
+  int64_t evaluations;
+};
+
+// A sample is a function of (weights, seed, its number, steps, sampler, eta) and not of the batch: the noise comes by counter, and
+// on a CPU every sample goes through the networks alone (for_each_sample).
+SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& timesteps, const SampleRequest& request,
+                      const SampleObserver& observe);
+
+// Applies `network` to one sample of the batch at a time on a CPU (several at once, one core each, for small networks), and to the whole
+// batch elsewhere. Inputs and output have the batch as first dimension. The rounding of a matrix product depends on its number of
+// rows; a fixed number makes samples bitwise independent of the batch.
+Tensor for_each_sample(const ModelConfig& config, const std::vector<Tensor>& inputs,
+                       const std::function<Tensor(const std::vector<Tensor>&)>& network);
+
+}  // namespace ldlm

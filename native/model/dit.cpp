@@ -1,0 +1,104 @@
+#include "model/dit.h"
+
+#include <cmath>
+
+namespace ldlm {
+
+namespace {
+
+constexpr int64_t kTimeFeatures = 256;
+
+// cos and sin of 1000 u at 128 frequencies from 1 down to 1e-4, as Peebles & Xie feed their 1000 integer steps. u [B] -> [B, 256]
+Tensor time_features(const Tensor& u_B) {
+  const auto options = u_B.options();
+  const Tensor frequency = at::exp(at::arange(kTimeFeatures / 2, options) * (-std::log(10000.0) / (kTimeFeatures / 2)));
+  const Tensor angle = at::outer(1000.0 * u_B, frequency);
+  return at::cat({at::cos(angle), at::sin(angle)}, -1);
+}
+
+// adaLN: layer norm without parameters, then scale and shift by the condition. x [B, N, C], shift and scale [B, C]
+Tensor modulated_norm(const Tensor& x_BNC, const Tensor& shift_BC, const Tensor& scale_BC) {
+  const Tensor normed = at::layer_norm(x_BNC, {x_BNC.size(-1)}, {}, {}, 1e-6);
+  return at::addcmul(shift_BC.unsqueeze(1), normed, 1 + scale_BC.unsqueeze(1));
+}
+
+}  // namespace
+
+DitBlock::DitBlock(int64_t width, int64_t heads, const at::TensorOptions& options)
+    : heads(heads),
+      modulation(width, 6 * width, true, options),
+      query_norm(width / heads, options),
+      key_norm(width / heads, options),
+      qkv(width, 3 * width, true, options),
+      output(width, width, true, options),
+      feed_forward(width, true, options) {}
+
+Tensor DitBlock::operator()(const Tensor& x_BNC, const Tensor& condition_BC, const RotaryTable& rotary) const {
+  const auto m = modulation(condition_BC).chunk(6, -1);  // 6 x [B, C]
+  const auto projected = qkv(modulated_norm(x_BNC, m[0], m[1])).chunk(3, -1);
+  const Tensor q = rotary.rotate(query_norm(split_heads(projected[0], heads)));  // [B, heads, N, d]
+  const Tensor k = rotary.rotate(key_norm(split_heads(projected[1], heads)));
+  const Tensor v = split_heads(projected[2], heads);
+  const Tensor attended = output(merge_heads(at::scaled_dot_product_attention(q, k, v)));
+  const Tensor x = at::addcmul(x_BNC, m[2].unsqueeze(1), attended);
+  return at::addcmul(x, m[5].unsqueeze(1), feed_forward(modulated_norm(x, m[3], m[4])));
+}
+
+void DitBlock::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  modulation.visit(join_name(prefix, "modulation"), visitor);
+  query_norm.visit(join_name(prefix, "query_norm"), visitor);
+  key_norm.visit(join_name(prefix, "key_norm"), visitor);
+  qkv.visit(join_name(prefix, "qkv"), visitor);
+  output.visit(join_name(prefix, "output"), visitor);
+  feed_forward.visit(join_name(prefix, "feed_forward"), visitor);
+}
+
+DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
+    : rotary(config.latents, config.dit.width / config.dit.heads, options),
+      input(2 * config.latent_width, config.dit.width, true, options),
+      time_up(kTimeFeatures, config.dit.width, true, options),
+      time_down(config.dit.width, config.dit.width, true, options),
+      output_modulation(config.dit.width, 2 * config.dit.width, true, options),
+      output(config.dit.width, config.latent_width, true, options) {
+  for (int64_t i = 0; i < config.dit.layers; ++i) blocks.emplace_back(config.dit.width, config.dit.heads, options);
+}
+
+Tensor DiT::operator()(const Tensor& x_BND, const Tensor& u_B, const Tensor& self_condition_BND) const {
+  const Tensor condition = at::silu(time_down(at::silu(time_up(time_features(u_B)))));  // [B, C]
+  Tensor x = input(at::cat({x_BND, self_condition_BND}, -1));                           // [B, N, C]
+  for (const DitBlock& block : blocks) x = block(x, condition, rotary);
+  const auto m = output_modulation(condition).chunk(2, -1);
+  return output(modulated_norm(x, m[0], m[1]));  // [B, N, D]
+}
+
+void DiT::reset_parameters(at::Generator& generator) {
+  fill_fan_in(input, generator);
+  fill_fan_in(time_up, generator);
+  fill_fan_in(time_down, generator);
+  for (DitBlock& block : blocks) {
+    block.query_norm.gain.fill_(1.0);
+    block.key_norm.gain.fill_(1.0);
+    fill_fan_in(block.qkv, generator);
+    fill_fan_in(block.output, generator);
+    fill_fan_in(block.feed_forward.up, generator);
+    fill_fan_in(block.feed_forward.down, generator);
+    // adaLN-zero: every block starts as the identity, and the first estimate of z0 is 0, its mean.
+    block.modulation.weight.zero_();
+    block.modulation.bias.zero_();
+  }
+  for (Linear* linear : {&output_modulation, &output}) {
+    linear->weight.zero_();
+    linear->bias.zero_();
+  }
+}
+
+void DiT::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  input.visit(join_name(prefix, "input"), visitor);
+  time_up.visit(join_name(prefix, "time_up"), visitor);
+  time_down.visit(join_name(prefix, "time_down"), visitor);
+  for (size_t i = 0; i < blocks.size(); ++i) blocks[i].visit(join_name(prefix, "blocks." + std::to_string(i)), visitor);
+  output_modulation.visit(join_name(prefix, "output_modulation"), visitor);
+  output.visit(join_name(prefix, "output"), visitor);
+}
+
+}  // namespace ldlm

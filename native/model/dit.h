@@ -1,0 +1,38 @@
+// The denoising network (x_u, u, self-condition) -> z0_hat: a diffusion transformer (Peebles & Xie 2023) with adaLN-zero, RoPE and
+// RMS norm on queries and keys. The self-condition (the previous estimate of z0, Chen et al. 2023) enters by concatenation.
+// Fed the schedule time u, never the warped time t.
+#pragma once
+
+#include "model/config.h"
+#include "model/layers.h"
+
+namespace ldlm {
+
+struct DitBlock {
+  DitBlock(int64_t width, int64_t heads, const at::TensorOptions& options);
+  // x [B, N, C], condition [B, C] (already through SiLU)
+  Tensor operator()(const Tensor& x_BNC, const Tensor& condition_BC, const RotaryTable& rotary) const;
+  void visit(const std::string& prefix, const ParameterVisitor& visitor);
+
+  int64_t heads;
+  Linear modulation;  // C -> shift, scale, gate of attention and of feed-forward
+  RmsNorm query_norm, key_norm;
+  Linear qkv, output;
+  FeedForward feed_forward;
+};
+
+struct DiT {
+  DiT(const ModelConfig& config, const at::TensorOptions& options);
+  // x_u [B, N, D], u [B] in [0, 1], self_condition [B, N, D] (zeros where there is none) -> z0_hat [B, N, D]
+  Tensor operator()(const Tensor& x_BND, const Tensor& u_B, const Tensor& self_condition_BND) const;
+  void reset_parameters(at::Generator& generator);
+  void visit(const std::string& prefix, const ParameterVisitor& visitor);
+
+  RotaryTable rotary;
+  Linear input;  // concat(x_u, self-condition) -> C
+  Linear time_up, time_down;
+  std::vector<DitBlock> blocks;
+  Linear output_modulation, output;
+};
+
+}  // namespace ldlm

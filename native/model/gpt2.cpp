@@ -1,0 +1,69 @@
+#include "model/gpt2.h"
+
+#include "model/layers.h"
+
+namespace ldlm {
+
+Gpt2Block::Gpt2Block(const PretrainedEncoderConfig& config, const at::TensorOptions& options)
+    : attention_norm(config.hidden_width, config.norm_epsilon, options),
+      feed_forward_norm(config.hidden_width, config.norm_epsilon, options),
+      qkv(config.hidden_width, 3 * config.hidden_width, options),
+      attention_out(config.hidden_width, config.hidden_width, options),
+      up(config.hidden_width, config.feed_forward_width, options),
+      down(config.feed_forward_width, config.hidden_width, options),
+      heads(config.heads),
+      activation(parse_activation(config.activation)) {}
+
+Tensor Gpt2Block::operator()(const Tensor& x_BLC) const {
+  const auto parts = qkv(attention_norm(x_BLC)).split(x_BLC.size(2), 2);  // q, k, v [B, L, C]
+  const Tensor mixed = at::scaled_dot_product_attention(split_heads(parts[0], heads), split_heads(parts[1], heads),
+                                                        split_heads(parts[2], heads), {}, 0.0, /*is_causal=*/true);
+  const Tensor x = x_BLC + attention_out(merge_heads(mixed));
+  return x + down(activate(up(feed_forward_norm(x)), activation));
+}
+
+void Gpt2Block::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  attention_norm.visit(join_name(prefix, "ln_1"), visitor);
+  qkv.visit(join_name(prefix, "attn.c_attn"), visitor);
+  attention_out.visit(join_name(prefix, "attn.c_proj"), visitor);
+  feed_forward_norm.visit(join_name(prefix, "ln_2"), visitor);
+  up.visit(join_name(prefix, "mlp.c_fc"), visitor);
+  down.visit(join_name(prefix, "mlp.c_proj"), visitor);
+}
+
+Gpt2::Gpt2(const PretrainedEncoderConfig& config, const at::TensorOptions& options)
+    : tokens(at::empty({config.vocabulary, config.hidden_width}, options)),
+      positions(at::empty({config.positions, config.hidden_width}, options)),
+      final_norm(config.hidden_width, config.norm_epsilon, options) {
+  TORCH_CHECK_VALUE(config.heads >= 1 && config.hidden_width % config.heads == 0, "gpt2: heads must divide the width ",
+                    config.hidden_width, ", got ", config.heads);
+  for (int64_t i = 0; i < config.layers; ++i) blocks.emplace_back(config, options);
+}
+
+Tensor Gpt2::embed(const Tensor& ids_BL) const {
+  return at::embedding(tokens, ids_BL) + positions.narrow(0, 0, ids_BL.size(1));  // [B, L, C]
+}
+
+Tensor Gpt2::advance(Tensor x_BLC, int64_t from, int64_t to) const {
+  for (int64_t i = from; i < to; ++i) x_BLC = blocks[static_cast<size_t>(i)](x_BLC);
+  return from < to && to == layers() ? final_norm(x_BLC) : x_BLC;
+}
+
+void Gpt2::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  visitor(join_name(prefix, "wte.weight"), tokens);
+  visitor(join_name(prefix, "wpe.weight"), positions);
+  for (size_t i = 0; i < blocks.size(); ++i) blocks[i].visit(join_name(prefix, "h." + std::to_string(i)), visitor);
+  final_norm.visit(join_name(prefix, "ln_f"), visitor);
+}
+
+Tensor Gpt2Encoder::hidden(const Tensor& ids_BL, const Tensor& lengths_B, int64_t layer) const {
+  at::NoGradGuard no_grad;
+  check_tokens("gpt2", ids_BL, lengths_B, network_.tokens.size(0), network_.positions.size(0));
+  return network_.advance(network_.embed(ids_BL), 0, resolve_layer("gpt2", layer, network_.layers()));
+}
+
+bool gpt2_may_skip(const std::string& name) {
+  return name == "lm_head.weight" || (name.starts_with("h.") && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias")));
+}
+
+}  // namespace ldlm

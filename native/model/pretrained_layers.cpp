@@ -1,0 +1,78 @@
+#include "model/pretrained_layers.h"
+
+namespace ldlm {
+
+LayerNorm::LayerNorm(int64_t width, double epsilon, const at::TensorOptions& options)
+    : weight(at::empty({width}, options)), bias(at::empty({width}, options)), epsilon(epsilon) {}
+
+void LayerNorm::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  visitor(join_name(prefix, "weight"), weight);
+  visitor(join_name(prefix, "bias"), bias);
+}
+
+Conv1d::Conv1d(int64_t in, int64_t out, const at::TensorOptions& options)
+    : weight(at::empty({in, out}, options)), bias(at::empty({out}, options)) {}
+
+Tensor Conv1d::operator()(const Tensor& x_BLC) const {
+  const Tensor rows = x_BLC.reshape({-1, weight.size(0)});                                  // [B L, in]
+  return at::addmm(bias, rows, weight).view({x_BLC.size(0), x_BLC.size(1), weight.size(1)});  // [B, L, out]
+}
+
+void Conv1d::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  visitor(join_name(prefix, "weight"), weight);
+  visitor(join_name(prefix, "bias"), bias);
+}
+
+Activation parse_activation(const std::string& name) {
+  if (name == "gelu") return Activation::kGelu;
+  if (name == "gelu_new") return Activation::kGeluTanh;
+  if (name == "relu") return Activation::kRelu;
+  TORCH_CHECK_VALUE(false, "activation must be gelu, gelu_new or relu, got ", name);
+}
+
+Tensor activate(const Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::kGelu: return at::gelu(x, "none");
+    case Activation::kGeluTanh: return at::gelu(x, "tanh");
+    case Activation::kRelu: return at::relu(x);
+  }
+  TORCH_INTERNAL_ASSERT(false);
+}
+
+namespace {
+
+bool all_within(const Tensor& values, int64_t first, int64_t last) {
+  if (values.numel() == 0) return true;
+  return values.min().item<int64_t>() >= first && values.max().item<int64_t>() <= last;
+}
+
+bool is_integer(const Tensor& x) { return x.scalar_type() == at::kLong || x.scalar_type() == at::kInt; }
+
+}  // namespace
+
+void check_tokens(const char* network, const Tensor& ids_BL, const Tensor& lengths_B, int64_t vocabulary, int64_t positions) {
+  TORCH_CHECK_VALUE(ids_BL.dim() == 2 && is_integer(ids_BL), network, ": ids must be integers [B, L], got ", ids_BL.scalar_type(),
+                    " ", ids_BL.sizes());
+  const int64_t batch = ids_BL.size(0), length = ids_BL.size(1);
+  TORCH_CHECK_VALUE(length >= 1 && length <= positions, network, ": ids must have 1 to ", positions,
+                    " tokens a row (the model's positions), got ", length);
+  TORCH_CHECK_VALUE(lengths_B.dim() == 1 && lengths_B.size(0) == batch && is_integer(lengths_B), network,
+                    ": lengths must be integers [B] = [", batch, "], got ", lengths_B.scalar_type(), " ", lengths_B.sizes());
+  if (ids_BL.is_cpu()) {
+    TORCH_CHECK_VALUE(all_within(ids_BL, 0, vocabulary - 1), network, ": ids must be in 0..", vocabulary - 1,
+                      " (also behind a row's length), got ", ids_BL.min().item<int64_t>(), "..", ids_BL.max().item<int64_t>(),
+                      "; was the text tokenized for another model?");
+  }
+  if (lengths_B.is_cpu()) {
+    TORCH_CHECK_VALUE(all_within(lengths_B, 0, length), network, ": lengths must be in 0..", length, ", got ",
+                      lengths_B.min().item<int64_t>(), "..", lengths_B.max().item<int64_t>());
+  }
+}
+
+int64_t resolve_layer(const char* network, int64_t layer, int64_t layers) {
+  TORCH_CHECK_VALUE(layer >= -layers - 1 && layer <= layers, network, ": layer must be in ", -layers - 1, "..", layers,
+                    " (an index into hidden_states), got ", layer);
+  return layer < 0 ? layer + layers + 1 : layer;
+}
+
+}  // namespace ldlm

@@ -1,0 +1,58 @@
+#include "model/pretrained_parameters.h"
+
+namespace ldlm {
+namespace {
+
+// Drops the prefix and spells old BERT files' LayerNorm.gamma and .beta as today's weight and bias.
+std::string canonical_name(std::string name, const std::string& prefix) {
+  if (name.starts_with(prefix)) name.erase(0, prefix.size());
+  for (const auto& [old_end, new_end] : {std::pair{".gamma", ".weight"}, std::pair{".beta", ".bias"}}) {
+    if (name.ends_with(std::string("LayerNorm") + old_end)) name.replace(name.rfind('.'), std::string::npos, new_end);
+  }
+  return name;
+}
+
+// "a, b, c and 9 more"
+std::string list_names(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 6;
+  std::string out;
+  for (size_t i = 0; i < names.size() && i < kShown; ++i) {
+    if (i > 0) out.append(", ");
+    out.append(names[i]);
+  }
+  if (names.size() > kShown) out.append(" and ").append(std::to_string(names.size() - kShown)).append(" more");
+  return out;
+}
+
+}  // namespace
+
+void fill_from_pretrained(const std::vector<NamedParameter>& parameters, const TensorMap& tensors, const PretrainedNaming& naming,
+                          const std::string& folder) {
+  at::NoGradGuard no_grad;
+  TensorMap unused;
+  for (const auto& [name, tensor] : tensors) {
+    TORCH_CHECK_VALUE(unused.emplace(canonical_name(name, naming.prefix), tensor).second, folder, ": tensor ", name,
+                      " must come once, got it with and without the prefix ", naming.prefix);
+  }
+  std::vector<std::string> missing, unknown;
+  for (const auto& [name, parameter] : parameters) {
+    const auto found = unused.find(name);
+    if (found == unused.end()) {
+      missing.push_back(name);
+      continue;
+    }
+    const Tensor& source = found->second;
+    TORCH_CHECK_VALUE(source.sizes() == parameter.sizes() && at::isFloatingType(source.scalar_type()), folder, ": tensor ", name,
+                      " must be float ", parameter.sizes(), " by config.json, got ", source.scalar_type(), " ", source.sizes());
+    Tensor(parameter).copy_(source);
+    unused.erase(found);
+  }
+  for (const auto& [name, tensor] : unused) {
+    if (!naming.may_skip(name)) unknown.push_back(name);
+  }
+  TORCH_CHECK_VALUE(missing.empty(), folder, ": the model must hold every parameter of config.json, missing: ", list_names(missing));
+  TORCH_CHECK_VALUE(unknown.empty(), folder, ": the model must hold only what config.json describes, unknown: ",
+                    list_names(unknown));
+}
+
+}  // namespace ldlm

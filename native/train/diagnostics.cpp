@@ -1,0 +1,42 @@
+#include "train/diagnostics.h"
+
+#include "diffusion/losses.h"
+#include "ops/philox/philox.h"
+
+namespace ldlm {
+
+LatentStatistics latent_statistics(const Tensor& z0_BND) {
+  const Tensor z0 = z0_BND.detach().to(at::kDouble);
+  const Tensor centred = (z0 - z0.mean(0, /*keepdim=*/true)).flatten(0, 1);  // [B N, D]
+  const Tensor covariance = centred.t().mm(centred) / static_cast<double>(centred.size(0));
+  const Tensor spectrum = at::linalg_eigvalsh(covariance).clamp_min(0);
+  const Tensor share = spectrum / spectrum.sum().clamp_min(1e-300);
+  const Tensor entropy = -(share * at::log(share.clamp_min(1e-300))).sum();
+  return {at::sqrt(at::diag(covariance).mean()).item<double>(), at::exp(entropy).item<double>()};
+}
+
+ReconstructionAccuracy reconstruction_accuracy(const LDLM& model, const NoiseSchedule& schedule, const Tensor& h_BLH,
+                                               const Tensor& ids_BL, const Tensor& real_BL, double decoder_noise, uint64_t seed) {
+  at::NoGradGuard no_grad;
+  const Tensor z0 = model.encode(h_BLH);
+  const auto accuracy = [&](const Tensor& z) {
+    return (model.decode(z).eq(ids_BL).logical_and(real_BL).sum().to(at::kDouble) / real_BL.sum()).item<double>();
+  };
+  const auto noise = [&](uint32_t k) {
+    return philox_normal({seed, RandomPurpose::kDiagnostics, k}, 0, z0.size(0), z0.sizes().slice(1), z0.device());
+  };
+  ReconstructionAccuracy result;
+  result.clean = accuracy(z0);
+  result.noisy = accuracy(z0 + decoder_noise * noise(0));
+  const double variance = (z0 - z0.mean(0, true)).square().mean().item<double>();
+  uint32_t k = 1;
+  for (const double u : kOneStepTimes) {
+    const Tensor x = schedule.signal(u) * z0 + schedule.noise(u) * noise(k++);
+    const Tensor z0_hat = model.denoise(x, at::full({z0.size(0)}, u, z0.options()), at::zeros_like(z0));
+    result.one_step.push_back(accuracy(z0_hat));
+    result.relative_error.push_back(diffusion_mse(z0_hat, z0).mean().item<double>() / std::max(variance, 1e-12));
+  }
+  return result;
+}
+
+}  // namespace ldlm
