@@ -1,0 +1,37 @@
+#include "binding/encoder_wrap.h"
+
+namespace ldlm::binding {
+
+Napi::Function EncoderWrap::define(Napi::Env env) {
+  return DefineClass(env, "PretrainedEncoder",
+                     {InstanceMethod<&EncoderWrap::hidden>("hidden"), InstanceMethod("dispose", &EncoderWrap::dispose)});
+}
+
+Napi::Value EncoderWrap::load(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    ObjectReader reader(info[0], "encoder");
+    const std::string folder = reader.string("folder");
+    const PretrainedEncoderConfig config = to_encoder_config(reader.object("config"));
+    const at::Device device = to_device(reader.string("device"));
+    reader.finish();
+    const int64_t bytes = 4 * config.hidden_width * (config.vocabulary + 12 * config.hidden_width * config.layers);
+    return submit(
+        env,
+        [=] { return std::shared_ptr<const PretrainedEncoder>(load_pretrained_encoder(folder, config, device)); },
+        [bytes](Napi::Env env, const std::shared_ptr<const PretrainedEncoder>& encoder) {
+          return EncoderWrap::wrap(env, environment(env).encoder, encoder, bytes);
+        });
+  });
+}
+
+Napi::Value EncoderWrap::hidden(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const Batch batch = to_batch(info[0], info[1]);
+    const int64_t layer = info[2].ToNumber().Int64Value();
+    return submit(
+        info.Env(), [=, encoder = native()] { return encoder->hidden(batch.ids_BL, batch.lengths_B, layer).cpu(); }, from_floats);
+  });
+}
+
+}  // namespace ldlm::binding

@@ -1,0 +1,46 @@
+#include "binding/errors.h"
+
+#include <system_error>
+
+#include "generate/generate.h"
+#include "torch.h"
+
+namespace ldlm::binding {
+
+NativeError describe(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const SamplingAborted& error) {
+    return {"ABORTED", error.what(), ""};
+  } catch (const StateError& error) {
+    return {"STATE", error.what(), ""};
+  } catch (const c10::OutOfMemoryError& error) {
+    return {"OUT_OF_MEMORY", std::string(error.what_without_backtrace()) + " Lower train.batch or the sampling batch, or raise train.accumulate.",
+            error.what()};
+  } catch (const c10::ValueError& error) {
+    return {"INVALID_ARGUMENT", error.what_without_backtrace(), error.what()};
+  } catch (const c10::IndexError& error) {
+    return {"INVALID_ARGUMENT", error.what_without_backtrace(), error.what()};
+  } catch (const c10::TypeError& error) {
+    return {"INVALID_ARGUMENT", error.what_without_backtrace(), error.what()};
+  } catch (const c10::Error& error) {
+    return {"TORCH", error.what_without_backtrace(), error.what()};
+  } catch (const std::system_error& error) {
+    return {"IO", error.what(), ""};
+  } catch (const std::bad_alloc&) {
+    return {"OUT_OF_MEMORY", "out of memory. Lower train.batch or the sampling batch, or raise train.accumulate.", ""};
+  } catch (const std::exception& error) {
+    return {"NATIVE", error.what(), ""};
+  } catch (...) {
+    return {"NATIVE", "unknown native error", ""};
+  }
+}
+
+Napi::Error to_js_error(Napi::Env env, const NativeError& error) {
+  Napi::Error js = Napi::Error::New(env, error.message);
+  js.Value().Set("code", error.code);
+  js.Value().Set("nativeStack", error.native_stack);
+  return js;
+}
+
+}  // namespace ldlm::binding

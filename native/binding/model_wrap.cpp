@@ -1,0 +1,122 @@
+#include "binding/model_wrap.h"
+
+#include "binding/encoder_wrap.h"
+#include "ops/philox/philox.h"
+
+namespace ldlm::binding {
+
+namespace {
+
+SampleRequest to_request(ObjectReader reader) {
+  SampleRequest request;
+  request.first_index = reader.integer("firstIndex");
+  request.count = reader.integer("count");
+  request.steps = reader.integer("steps");
+  const std::string sampler = reader.string("sampler");
+  TORCH_CHECK_VALUE(sampler == "ddim" || sampler == "heun" || sampler == "sde", "sampler must be ddim, heun or sde, got ", sampler);
+  request.sampler = sampler == "heun" ? SamplerKind::kHeun : sampler == "sde" ? SamplerKind::kSde : SamplerKind::kDdim;
+  request.eta = reader.number("eta");
+  request.u_min = reader.number("uMin");
+  request.seed = static_cast<uint64_t>(reader.integer("seed"));
+  request.preview_every = reader.integer("previewEvery");
+  reader.finish();
+  return request;
+}
+
+Tensor reconstruct_ids(const LoadedModel& loaded, const PretrainedEncoder& encoder, int64_t layer, const Batch& batch, double noise, uint64_t seed) {
+  if (!loaded.statistics.mean_H.defined()) throw StateError("this model was exported for sampling only: it has no latent encoder to reconstruct with");
+  const c10::InferenceMode inference;
+  const Tensor ids = batch.ids_BL.to(loaded.device), lengths = batch.lengths_B.to(loaded.device);
+  const Tensor h = loaded.statistics.normalize(encoder.hidden(ids, lengths, layer), lengths);
+  const Tensor z0 = loaded.model.encode(h);
+  const RandomStream stream = {seed, RandomPurpose::kDecoderNoise, 0};
+  return loaded.model.decode(z0 + noise * philox_normal(stream, 0, z0.size(0), z0.sizes().slice(1), loaded.device)).cpu();
+}
+
+}  // namespace
+
+Napi::Function ModelWrap::define(Napi::Env env) {
+  return DefineClass(env, "Model",
+                     {InstanceMethod<&ModelWrap::sample>("sample"), InstanceMethod<&ModelWrap::abort>("abort"),
+                      InstanceMethod<&ModelWrap::reconstruct>("reconstruct"), InstanceMethod("dispose", &ModelWrap::dispose)});
+}
+
+Napi::Value ModelWrap::load(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    ObjectReader reader(info[0], "model");
+    const std::string weights = reader.string("weights");
+    const ModelConfig config = to_model_config(reader.object("config"));
+    const NoiseSchedule schedule = {reader.number("scheduleD")};
+    std::optional<TimestepSampler::State> warp;
+    if (!reader.is_null("timesteps")) warp = to_timestep_state(reader.object("timesteps"));
+    const at::Device device = to_device(reader.string("device"));
+    const bool sampling_only = reader.boolean("samplingOnly");
+    reader.finish();
+    return submit(
+        env,
+        [=] {
+          LDLM model(config, at::TensorOptions(at::kFloat).device(device));
+          const FeatureStatistics statistics = load_model(model, read_safetensors(weights), sampling_only);
+          const int64_t bins = warp ? static_cast<int64_t>(warp->loss_sum.size()) : 1;
+          TimestepSampler timesteps(warp ? std::optional(AdaptiveTimesteps{bins, 1, 1, 0}) : std::nullopt, 0);
+          if (warp) timesteps.restore(*warp);
+          return std::make_shared<LoadedModel>(LoadedModel{std::move(model), statistics, schedule, std::move(timesteps), device});
+        },
+        [](Napi::Env env, const std::shared_ptr<LoadedModel>& loaded) {
+          return ModelWrap::wrap(env, environment(env).model, loaded, 4 * count_parameters(loaded->model));
+        });
+  });
+}
+
+Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const SampleRequest request = to_request({info[0], "request"});
+    const int64_t token = info[1].ToNumber().Int64Value();
+    const auto aborted = std::make_shared<std::atomic<bool>>(false);
+    running_[token] = aborted;
+    // Held on the JavaScript thread only: freed with the last message.
+    auto listener = info[2].IsFunction() ? std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[2].As<Napi::Function>())) : nullptr;
+    Executor& executor = environment(env).executor;
+    const SampleObserver observe = [&executor, aborted, listener](int64_t evaluation, const Tensor& preview_BL) {
+      if (listener) {
+        executor.post([aborted, listener, evaluation, preview_BL](Napi::Env env) {
+          try {
+            listener->Call({Napi::Number::New(env, static_cast<double>(evaluation)), preview_BL.defined() ? from_ids(env, preview_BL) : env.Null()});
+          } catch (const Napi::Error&) {
+            *aborted = true;  // a listener that throws wants no more
+          }
+        });
+      }
+      return !*aborted && !executor.stopping();
+    };
+    return submit(
+        env, [=, loaded = native()] { return generate(loaded->model, loaded->schedule, loaded->timesteps, request, observe); },
+        [](Napi::Env env, const SampleResult& result) {
+          auto object = Napi::Object::New(env);
+          object.Set("ids", from_ids(env, result.ids_BL));
+          object.Set("evaluations", static_cast<double>(result.evaluations));
+          return object;
+        });
+  });
+}
+
+Napi::Value ModelWrap::abort(const Napi::CallbackInfo& info) {
+  const auto found = running_.find(info[0].ToNumber().Int64Value());
+  if (found != running_.end()) *found->second = true;
+  return info.Env().Undefined();
+}
+
+Napi::Value ModelWrap::reconstruct(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const auto encoder = EncoderWrap::Unwrap(info[0].As<Napi::Object>())->native();
+    const int64_t layer = info[1].ToNumber().Int64Value();
+    const Batch batch = to_batch(info[2], info[3]);
+    const double noise = info[4].ToNumber().DoubleValue();
+    const auto seed = static_cast<uint64_t>(info[5].ToNumber().Int64Value());
+    return submit(info.Env(), [=, loaded = native()] { return reconstruct_ids(*loaded, *encoder, layer, batch, noise, seed); }, from_ids);
+  });
+}
+
+}  // namespace ldlm::binding
