@@ -51,7 +51,8 @@ bool is_integer(const Tensor& x) { return x.scalar_type() == at::kLong || x.scal
 }  // namespace
 
 void check_tokens(const char* network, const Tensor& ids_BL, const Tensor& lengths_B, int64_t vocabulary, int64_t positions) {
-  TORCH_CHECK_VALUE(ids_BL.dim() == 2 && is_integer(ids_BL), network, ": ids must be integers [B, L], got ", ids_BL.scalar_type(),
+  TORCH_CHECK_VALUE(ids_BL.dim() == 2 && is_integer(ids_BL) && ids_BL.size(0) >= 1, network,
+                    ": ids must be integers [B, L] with a row or more, got ", ids_BL.scalar_type(),
                     " ", ids_BL.sizes());
   const int64_t batch = ids_BL.size(0), length = ids_BL.size(1);
   TORCH_CHECK_VALUE(length >= 1 && length <= positions, network, ": ids must have 1 to ", positions,

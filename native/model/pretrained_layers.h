@@ -32,7 +32,7 @@ enum class Activation { kGelu, kGeluTanh, kRelu };
 Activation parse_activation(const std::string& name);
 Tensor activate(const Tensor& x, Activation activation);
 
-// Refuses, with a c10::ValueError naming `network`, ids that are not integers [B, L] with 1 <= L <= positions and values in
+// Refuses, with a c10::ValueError naming `network`, ids that are not integers [B, L] with B >= 1, 1 <= L <= positions and values in
 // 0..vocabulary-1, and lengths that are not [B] in 0..L. On a GPU only the shapes are checked: looking at values would stop it.
 void check_tokens(const char* network, const Tensor& ids_BL, const Tensor& lengths_B, int64_t vocabulary, int64_t positions);
 

@@ -67,14 +67,17 @@ class JointTrainer {
   int64_t steps_done() const { return steps_done_; }
   const TimestepSampler& timesteps() const { return timesteps_; }
 
- private:
-  // The losses of a part of the batch, each already divided by the count of the whole batch.
+  // The losses of a part of a batch, each already divided by the count of the whole batch. They carry the autograd graph.
   struct Losses {
     Tensor diffusion_B;  // per sample, undivided: the timestep sampler needs these
     Tensor diffusion, hidden, token, total;
     Tensor u_B, z0_BND;
   };
+  // `part` begins at row `first_row` of its batch, which holds `real_tokens` real tokens in all.
   Losses losses_of(const Batch& part, int64_t first_row, const Tensor& real_tokens, double gamma) const;
+  LDLM& model() { return model_; }
+
+ private:
   Tensor self_condition(const Tensor& x_BND, const Tensor& u_B, int64_t first_row) const;
   Tensor draw_timesteps(int64_t first_row, int64_t rows) const;
   Tensor normalized_hidden(const Batch& batch) const;

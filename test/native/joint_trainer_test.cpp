@@ -1,0 +1,221 @@
+// The recipe: which loss reaches which module, that training learns, is the same for any number of cores, and resumes bitwise.
+#include "train/joint_trainer.h"
+
+#include <cmath>
+#include <filesystem>
+
+#include "generate/generate.h"
+#include "support.h"
+
+namespace ldlm {
+
+namespace {
+
+constexpr int64_t kLength = 6, kHidden = 12, kVocabulary = 11, kBatch = 8;
+
+// A frozen LM for tests: a fixed random vector for every token and position.
+class TableEncoder : public PretrainedEncoder {
+ public:
+  TableEncoder() {
+    auto generator = at::detail::createCPUGenerator(9);
+    tokens_ = at::randn({kVocabulary, kHidden}, generator, at::TensorOptions(at::kFloat));
+    positions_ = at::randn({kLength, kHidden}, generator, at::TensorOptions(at::kFloat));
+  }
+  Tensor hidden(const Tensor& ids_BL, const Tensor&, int64_t) const override {
+    return tokens_.index_select(0, ids_BL.flatten()).view({ids_BL.size(0), kLength, kHidden}) + positions_;
+  }
+
+ private:
+  Tensor tokens_, positions_;
+};
+
+JointTrainerConfig small_config() {
+  JointTrainerConfig config;
+  config.model = {kLength, kLength, 8, kHidden, kVocabulary, {1, 2}, {1, 2}, {1, 2}, {2, 16, 2}};
+  config.encoder_layer = -3;
+  config.schedule_d = 3;
+  config.self_conditioning = 0.5;
+  config.recipe = {true, EncoderWarmup{20, 10, 0.8, 0.001, 0.5}, AdaptiveTimesteps{20, 0.9, 5, 0.05}, 0.5};
+  config.train = {200, kBatch, 2, 5, 3e-3, {0.9, 0.98, 1e-6, 0.01, 1.0}, 0.9, 17, false};
+  return config;
+}
+
+Batch batch_of(int64_t k) {
+  auto generator = at::detail::createCPUGenerator(100 + static_cast<uint64_t>(k));
+  const Tensor ids = at::randint(0, kVocabulary, {kBatch, kLength}, generator, at::TensorOptions(at::kLong));
+  Tensor lengths = at::full({kBatch}, kLength, at::kLong);
+  lengths[1] = 4;
+  return {ids, lengths};
+}
+
+std::unique_ptr<JointTrainer> ready_trainer(const JointTrainerConfig& config = small_config()) {
+  auto trainer = std::make_unique<JointTrainer>(config, std::make_shared<TableEncoder>(), at::kCPU);
+  for (int64_t k = 0; k < 4; ++k) trainer->observe_statistics(batch_of(k));
+  trainer->finish_statistics();
+  return trainer;
+}
+
+// Largest absolute gradient by module: latent_encoder, latent_decoder, token_decoder, dit.
+std::vector<double> reach(JointTrainer& trainer, const Tensor& loss) {
+  std::vector<double> found;
+  for (const char* module : {"latent_encoder.", "latent_decoder.", "token_decoder.", "dit."}) {
+    double largest = 0;
+    trainer.model().visit("", [&](const std::string& name, Tensor& parameter) {
+      if (!name.starts_with(module)) return;
+      const auto gradient = torch::autograd::grad({loss}, {parameter}, {}, true, false, true)[0];
+      if (gradient.defined()) largest = std::max(largest, gradient.abs().max().item<double>());
+    });
+    found.push_back(largest);
+  }
+  return found;
+}
+
+TensorMap weights_of(JointTrainer& trainer) {
+  TensorMap weights;
+  trainer.model().visit("", [&](const std::string& name, Tensor& parameter) { weights[name] = parameter.detach().clone(); });
+  return weights;
+}
+
+void expect_equal_weights(JointTrainer& a, JointTrainer& b) {
+  const TensorMap left = weights_of(a), right = weights_of(b);
+  for (const auto& [name, tensor] : left) EXPECT_TRUE(at::equal(tensor, right.at(name))) << name;
+}
+
+}  // namespace
+
+TEST(JointTrainer, EachLossReachesExactlyItsModules) {
+  auto trainer = ready_trainer();
+  for (int64_t k = 0; k < 3; ++k) trainer->step(batch_of(k));  // past adaLN-zero, whose first gradients are partly zero
+  const Batch batch = batch_of(3);
+  const Tensor real_tokens = batch.lengths_B.sum();
+  const auto full = trainer->losses_of(batch, 0, real_tokens, 1.0);
+  const auto token = reach(*trainer, full.token), hidden = reach(*trainer, full.hidden), diffusion = reach(*trainer, full.diffusion);
+  const bool expected[3][4] = {{false, false, true, false}, {true, true, false, false}, {true, false, false, true}};
+  const std::vector<double>* const rows[] = {&token, &hidden, &diffusion};
+  for (int loss = 0; loss < 3; ++loss) {
+    for (int module = 0; module < 4; ++module) EXPECT_EQ((*rows[loss])[module] > 0, expected[loss][module]) << "loss " << loss << " module " << module;
+  }
+  // gamma scales what reaches the encoder, and nothing else.
+  const auto quarter = reach(*trainer, trainer->losses_of(batch, 0, real_tokens, 0.25).diffusion);
+  EXPECT_NEAR(quarter[0] / diffusion[0], 0.25, 1e-4);
+  EXPECT_NEAR(quarter[3] / diffusion[3], 1.0, 1e-6);
+  EXPECT_EQ(reach(*trainer, trainer->losses_of(batch, 0, real_tokens, 0.0).diffusion)[0], 0.0);
+}
+
+TEST(JointTrainer, NaiveTrainingSendsCrossEntropyThroughTheAutoencoder) {
+  JointTrainerConfig config = small_config();
+  config.recipe = {false, std::nullopt, std::nullopt, 0.0};
+  auto trainer = ready_trainer(config);
+  const Batch batch = batch_of(0);
+  const auto losses = trainer->losses_of(batch, 0, batch.lengths_B.sum(), 1.0);
+  const auto token = reach(*trainer, losses.token);
+  EXPECT_GT(token[0], 0);
+  EXPECT_GT(token[1], 0);
+  EXPECT_GT(token[2], 0);
+  EXPECT_NEAR(losses.total.item<double>(), (losses.token + losses.diffusion).item<double>(), 1e-6);
+}
+
+TEST(JointTrainer, OverfitsOneBatch) {
+  auto trainer = ready_trainer();
+  const Batch batch = batch_of(0);
+  trainer->step(batch);
+  const StepMetrics first = trainer->metrics();
+  for (int k = 0; k < 199; ++k) trainer->step(batch);
+  const StepMetrics last = trainer->metrics();
+  EXPECT_EQ(last.step, 200);
+  EXPECT_LT(last.hidden, 0.5 * first.hidden);
+  EXPECT_LT(last.token, 0.3 * first.token);
+  EXPECT_LT(last.diffusion, 0.8 * first.diffusion);
+  EXPECT_GT(trainer->diagnose(batch).clean, 0.95);
+  EXPECT_GT(last.latent.effective_rank, 1.5);
+}
+
+TEST(JointTrainer, IsBitwiseTheSameForAnyNumberOfCores) {
+  const int threads = at::get_num_threads();
+  auto one = ready_trainer(), two = ready_trainer();
+  at::set_num_threads(1);
+  for (int64_t k = 0; k < 10; ++k) one->step(batch_of(k));
+  at::set_num_threads(2);
+  for (int64_t k = 0; k < 10; ++k) two->step(batch_of(k));
+  at::set_num_threads(threads);
+  expect_equal_weights(*one, *two);
+}
+
+TEST(JointTrainer, ResumesBitwise) {
+  const std::string folder = std::filesystem::temp_directory_path() / ("ldlm-resume-" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  auto straight = ready_trainer(), resumed = ready_trainer();
+  for (int64_t k = 0; k < 30; ++k) {
+    if (k == 17) {
+      straight->save(folder);
+      resumed->load(folder, straight->steps_done(), straight->timesteps().state());
+    }
+    straight->step(batch_of(k));
+    if (k >= 17) resumed->step(batch_of(k));
+  }
+  std::filesystem::remove_all(folder);
+  expect_equal_weights(*straight, *resumed);
+  EXPECT_EQ(straight->timesteps().state().cumulative, resumed->timesteps().state().cumulative);
+}
+
+TEST(JointTrainer, StopsAtANonFiniteLossAndKeepsTheParameters) {
+  auto trainer = ready_trainer();
+  trainer->step(batch_of(0));
+  {
+    at::NoGradGuard no_grad;
+    trainer->model().dit.input.weight.fill_(std::numeric_limits<float>::infinity());
+  }
+  const TensorMap before = weights_of(*trainer);
+  try {
+    trainer->step(batch_of(1));
+    FAIL() << "a non-finite loss went unnoticed";
+  } catch (const c10::Error& error) {
+    EXPECT_NE(std::string(error.what()).find("diffusion loss must be finite"), std::string::npos) << error.what();
+  }
+  for (const auto& [name, tensor] : weights_of(*trainer)) EXPECT_TRUE(at::equal(tensor, before.at(name))) << name;
+}
+
+TEST(JointTrainer, RefusesABatchOfAnotherShape) {
+  auto trainer = ready_trainer();
+  EXPECT_THROW(trainer->step({at::zeros({kBatch, kLength + 1}, at::kLong), at::ones({kBatch}, at::kLong)}), c10::ValueError);
+  EXPECT_THROW(trainer->metrics(), c10::ValueError);
+}
+
+TEST(LatentStatistics, SeeACollapse) {
+  const Tensor shared = at::randn({1, 5, 16}).expand({64, 5, 16});  // the same latents for all data
+  EXPECT_LT(latent_statistics(shared + 1e-4 * at::randn({64, 5, 16})).deviation, 1e-3);
+  EXPECT_NEAR(latent_statistics(at::randn({4096, 5, 16})).effective_rank, 16, 0.1);
+  EXPECT_NEAR(latent_statistics(at::randn({512, 5, 1}) * at::ones({16})).effective_rank, 1, 1e-6);
+}
+
+TEST(Generate, SamplesDoNotDependOnTheBatch) {
+  auto trainer = ready_trainer();
+  for (int64_t k = 0; k < 20; ++k) trainer->step(batch_of(k));
+  LDLM model = clone_model(trainer->model());
+  const NoiseSchedule schedule = {3};
+  const auto always = [](int64_t, const Tensor&) { return true; };
+  for (const SamplerKind sampler : {SamplerKind::kDdim, SamplerKind::kHeun, SamplerKind::kSde}) {
+    SampleRequest request = {0, 7, 5, sampler, 1.0, 0.05, 3, 0};
+    const Tensor together = generate(model, schedule, trainer->timesteps(), request, always).ids_BL;
+    for (int64_t i = 0; i < 7; ++i) {
+      request.first_index = i;
+      request.count = 1;
+      EXPECT_TRUE(at::equal(generate(model, schedule, trainer->timesteps(), request, always).ids_BL[0], together[i]));
+    }
+  }
+}
+
+TEST(Generate, ShowsPreviewsAndStopsWhenAsked) {
+  auto trainer = ready_trainer();
+  const NoiseSchedule schedule = {3};
+  const SampleRequest request = {0, 2, 8, SamplerKind::kDdim, 0.0, 0.05, 3, 3};
+  std::vector<int64_t> previews;
+  const auto watch = [&](int64_t evaluation, const Tensor& preview_BL) {
+    if (preview_BL.defined()) previews.push_back(evaluation);
+    return evaluation < 7;
+  };
+  EXPECT_THROW(generate(trainer->model(), schedule, trainer->timesteps(), request, watch), SamplingAborted);
+  EXPECT_EQ(previews, (std::vector<int64_t>{3, 6}));
+}
+
+}  // namespace ldlm
