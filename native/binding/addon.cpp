@@ -2,6 +2,7 @@
 #include <torch/version.h>
 
 #include "binding/encoder_wrap.h"
+#include "binding/lm_trainer_wrap.h"
 #include "binding/model_wrap.h"
 #include "binding/trainer_wrap.h"
 
@@ -67,6 +68,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define("PretrainedEncoder", state->encoder, EncoderWrap::define(env), "load", EncoderWrap::load);
   define("Model", state->model, ModelWrap::define(env), "load", ModelWrap::load);
   define("JointTrainer", state->trainer, TrainerWrap::define(env), "create", TrainerWrap::create);
+  define("LmTrainer", state->lm_trainer, LmTrainerWrap::define(env), "create", LmTrainerWrap::create);
 
   exports.Set("torchVersion", TORCH_VERSION);
   exports.Set("cudaAvailable", Napi::Boolean::New(env, at::hasCUDA()));

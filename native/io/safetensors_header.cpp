@@ -78,7 +78,8 @@ void check_layout(std::vector<SafetensorsEntry>& entries, int64_t data_bytes, co
     TORCH_CHECK_VALUE(entry.begin == position, source, ": data_offsets of tensor ", quote_json(entry.name), " must begin at ",
                       position, ", where the tensor before it ends, got ", entry.begin);
     TORCH_CHECK_VALUE(entry.end >= entry.begin && entry.end - entry.begin == bytes, source, ": data_offsets of tensor ",
-                      quote_json(entry.name), " must span ", bytes, " bytes (shape x dtype), got [", entry.begin, ", ", entry.end, "]");
+                      quote_json(entry.name), " must span ", bytes, " bytes (shape x dtype), got [", entry.begin, ", ",
+                      entry.end, "]");
     TORCH_CHECK_VALUE(entry.end <= data_bytes, source, ": tensor ", quote_json(entry.name), " must end within the ", data_bytes,
                       " bytes of data, got end ", entry.end, "; the file is cut short");
     position = entry.end;

@@ -36,8 +36,8 @@ DitBlock::DitBlock(int64_t width, int64_t heads, const at::TensorOptions& option
 Tensor DitBlock::operator()(const Tensor& x_BNC, const Tensor& condition_BC, const RotaryTable& rotary) const {
   const auto m = modulation(condition_BC).chunk(6, -1);  // 6 x [B, C]
   const auto projected = qkv(modulated_norm(x_BNC, m[0], m[1])).chunk(3, -1);
-  const Tensor q = rotary.rotate(query_norm(split_heads(projected[0], heads)));  // [B, heads, N, d]
-  const Tensor k = rotary.rotate(key_norm(split_heads(projected[1], heads)));
+  const Tensor q = rotary.rotate(split_heads(projected[0], heads, query_norm));  // [B, heads, N, d]
+  const Tensor k = rotary.rotate(split_heads(projected[1], heads, key_norm));
   const Tensor v = split_heads(projected[2], heads);
   const Tensor attended = output(merge_heads(at::scaled_dot_product_attention(q, k, v)));
   const Tensor x = at::addcmul(x_BNC, m[2].unsqueeze(1), attended);

@@ -2,7 +2,14 @@
 
 #include <cmath>
 
+#include "ops/gelu/gelu.h"
+#include "ops/rms_norm/rms_norm.h"
+
 namespace ldlm {
+
+namespace {
+constexpr double kNormEpsilon = 1e-6;
+}
 
 Linear::Linear(int64_t in, int64_t out, bool with_bias, const at::TensorOptions& options)
     : weight(at::empty({out, in}, options)), bias(with_bias ? at::empty({out}, options) : Tensor()) {}
@@ -14,16 +21,16 @@ void Linear::visit(const std::string& prefix, const ParameterVisitor& visitor) {
 
 RmsNorm::RmsNorm(int64_t width, const at::TensorOptions& options) : gain(at::empty({width}, options)) {}
 
-Tensor RmsNorm::operator()(const Tensor& x) const { return at::rms_norm(x, {gain.size(0)}, gain, 1e-6); }
+Tensor RmsNorm::operator()(const Tensor& x) const { return rms_norm(x, gain, kNormEpsilon); }
 
 void RmsNorm::visit(const std::string& prefix, const ParameterVisitor& visitor) { visitor(join_name(prefix, "gain"), gain); }
 
-Tensor rms_normalize(const Tensor& x) { return at::rms_norm(x, {x.size(-1)}, {}, 1e-6); }
+Tensor rms_normalize(const Tensor& x) { return rms_norm(x, {}, kNormEpsilon); }
 
 FeedForward::FeedForward(int64_t width, bool with_bias, const at::TensorOptions& options)
     : up(width, 4 * width, with_bias, options), down(4 * width, width, with_bias, options) {}
 
-Tensor FeedForward::operator()(const Tensor& x) const { return down(at::gelu(up(x), "tanh")); }
+Tensor FeedForward::operator()(const Tensor& x) const { return down(gelu_tanh(up(x))); }
 
 void FeedForward::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   up.visit(join_name(prefix, "up"), visitor);
@@ -46,7 +53,11 @@ Tensor RotaryTable::rotate(const Tensor& x) const {
 }
 
 Tensor split_heads(const Tensor& x_BLC, int64_t heads) {
-  return x_BLC.view({x_BLC.size(0), x_BLC.size(1), heads, -1}).transpose(1, 2);  // [B, heads, L, d]
+  return x_BLC.view({x_BLC.size(0), x_BLC.size(1), heads, x_BLC.size(2) / heads}).transpose(1, 2);  // [B, heads, L, d]
+}
+
+Tensor split_heads(const Tensor& x_BLC, int64_t heads, const RmsNorm& norm) {
+  return norm(x_BLC.view({x_BLC.size(0), x_BLC.size(1), heads, x_BLC.size(2) / heads})).transpose(1, 2);
 }
 
 Tensor merge_heads(const Tensor& x_BHLd) { return x_BHLd.transpose(1, 2).flatten(2); }

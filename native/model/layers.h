@@ -51,6 +51,8 @@ struct RotaryTable {
 
 // [B, L, heads * d] -> [B, heads, L, d] and back.
 Tensor split_heads(const Tensor& x_BLC, int64_t heads);
+// The same with every head's vector normalised, before the transposition while it lies dense in memory.
+Tensor split_heads(const Tensor& x_BLC, int64_t heads, const RmsNorm& norm);
 Tensor merge_heads(const Tensor& x_BHLd);
 
 // Fills `weight` from N(0, deviation^2), cut at 2 deviations, on the CPU so that equal seeds give equal weights on every device.

@@ -1,6 +1,18 @@
 #include "model/pretrained_layers.h"
 
+#include "ops/gelu/gelu.h"
+
 namespace ldlm {
+namespace {
+
+bool all_within(const Tensor& values, int64_t first, int64_t last) {
+  if (values.numel() == 0) return true;
+  return values.min().item<int64_t>() >= first && values.max().item<int64_t>() <= last;
+}
+
+bool is_integer(const Tensor& x) { return x.scalar_type() == at::kLong || x.scalar_type() == at::kInt; }
+
+}  // namespace
 
 LayerNorm::LayerNorm(int64_t width, double epsilon, const at::TensorOptions& options)
     : weight(at::empty({width}, options)), bias(at::empty({width}, options)), epsilon(epsilon) {}
@@ -33,27 +45,15 @@ Activation parse_activation(const std::string& name) {
 Tensor activate(const Tensor& x, Activation activation) {
   switch (activation) {
     case Activation::kGelu: return at::gelu(x, "none");
-    case Activation::kGeluTanh: return at::gelu(x, "tanh");
+    case Activation::kGeluTanh: return gelu_tanh(x);
     case Activation::kRelu: return at::relu(x);
   }
   TORCH_INTERNAL_ASSERT(false);
 }
 
-namespace {
-
-bool all_within(const Tensor& values, int64_t first, int64_t last) {
-  if (values.numel() == 0) return true;
-  return values.min().item<int64_t>() >= first && values.max().item<int64_t>() <= last;
-}
-
-bool is_integer(const Tensor& x) { return x.scalar_type() == at::kLong || x.scalar_type() == at::kInt; }
-
-}  // namespace
-
 void check_tokens(const char* network, const Tensor& ids_BL, const Tensor& lengths_B, int64_t vocabulary, int64_t positions) {
   TORCH_CHECK_VALUE(ids_BL.dim() == 2 && is_integer(ids_BL) && ids_BL.size(0) >= 1, network,
-                    ": ids must be integers [B, L] with a row or more, got ", ids_BL.scalar_type(),
-                    " ", ids_BL.sizes());
+                    ": ids must be integers [B, L] with a row or more, got ", ids_BL.scalar_type(), " ", ids_BL.sizes());
   const int64_t batch = ids_BL.size(0), length = ids_BL.size(1);
   TORCH_CHECK_VALUE(length >= 1 && length <= positions, network, ": ids must have 1 to ", positions,
                     " tokens a row (the model's positions), got ", length);

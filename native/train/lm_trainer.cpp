@@ -49,8 +49,8 @@ Sums add_up(const std::vector<Sums>& parts) {
 }
 
 void check_finite(const char* name, double loss, int64_t step) {
-  TORCH_CHECK(std::isfinite(loss), "causal lm: the ", name, " loss must be finite, got ", loss, " at step ", step,
-              "; the parameters were left as before this step. Lower the learning rate");
+  TORCH_CHECK(std::isfinite(loss), "causal lm: the ", name, " loss must be finite, got ", std::isnan(loss) ? "nan" : "infinity",
+              " at step ", step, "; the parameters were left as before this step. Lower the learning rate");
 }
 
 }  // namespace
@@ -69,14 +69,11 @@ LmTrainer::LmTrainer(const LmConfig& model, const LmTrainConfig& train)
   auto generator = at::detail::createCPUGenerator(train.seed);
   model_.reset_parameters(generator);
   parameters_ = parameters_of(model_, "");
-  auto for_optimizer = parameters_;
-  for (auto& [name, tensor] : for_optimizer) {
+  for (auto& [name, tensor] : parameters_) {
     tensor.set_requires_grad(true);
     tensors_.push_back(tensor);
-    // AdamW decays what is named "weight", but in Hugging Face's names that includes the gains of the layer norms.
-    if (tensor.dim() < 2) name += ".vector";
   }
-  optimizer_.emplace(train.optimizer, for_optimizer);
+  optimizer_.emplace(train.optimizer, parameters_);
 }
 
 LmStep LmTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B) {

@@ -7,7 +7,8 @@ AdamW::AdamW(const AdamWConfig& config, const std::vector<NamedParameter>& param
   decayed_.weight_decay = config.weight_decay;
   plain_.weight_decay = 0;
   for (size_t i = 0; i < parameters.size(); ++i) {
-    Group& group = parameters[i].name.ends_with("weight") ? decayed_ : plain_;
+    const bool matrix = parameters[i].tensor.dim() >= 2 && parameters[i].name.ends_with("weight");
+    Group& group = matrix ? decayed_ : plain_;
     const Tensor values = parameters[i].tensor.detach();
     group.members.push_back(i);
     group.parameters.push_back(values);

@@ -9,7 +9,7 @@ namespace ldlm {
 
 struct AdamWConfig {
   double beta1, beta2, eps;
-  double weight_decay;  // on matrices (names ending in "weight") only
+  double weight_decay;  // on matrices (names ending in "weight", not the gains of norms) only
   double clip;          // largest norm of the whole gradient
 };
 

@@ -3,7 +3,7 @@
 Each folder is a model in the Hugging Face layout (config.json, model.safetensors or shards) with `expected.safetensors`: ids [B, L]
 and lengths [B], all hidden states hidden_0..hidden_K [B, L, C], and for GPT-2 the mean next-token loss over the real tokens.
 
-    python make_encoder_fixtures.py        needs torch, transformers, safetensors; equal seeds give equal files
+    python make_encoder_fixtures.py        needs torch, transformers, safetensors; equal seeds give equal tensors
 """
 
 from pathlib import Path

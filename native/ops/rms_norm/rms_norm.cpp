@@ -1,0 +1,63 @@
+#include "ops/rms_norm/rms_norm.h"
+
+#include "ops/rms_norm/rms_norm_cpu.h"
+
+namespace ldlm {
+
+namespace {
+
+// Enough rows of work for a thread to be worth waking.
+constexpr int64_t kGrain = 1 << 15;
+
+// x as rows: dense but for the distance between the rows of the dimension before `inner` (a slice of a fused projection).
+std::optional<StridedRows> rows_of(const Tensor& x) {
+  const int64_t width = x.size(-1);
+  if (x.is_contiguous()) return StridedRows{x.numel() / width, 1, width, width};
+  if (x.dim() == 4 && x.stride(3) == 1 && x.stride(2) == width && x.stride(0) == x.size(1) * x.stride(1)) {
+    return StridedRows{x.size(0) * x.size(1), x.size(2), width, x.stride(1)};
+  }
+  if (x.dim() == 3 && x.stride(2) == 1 && x.stride(0) == x.size(1) * x.stride(1)) return StridedRows{x.size(0) * x.size(1), 1, width, x.stride(1)};
+  return std::nullopt;
+}
+
+const float* data_or_null(const Tensor& t) { return t.defined() ? t.const_data_ptr<float>() : nullptr; }
+
+class RmsNormFunction : public torch::autograd::Function<RmsNormFunction> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& input, const Tensor& gain, double eps) {
+    const Tensor x = rows_of(input) ? input : input.contiguous();
+    const StridedRows rows = *rows_of(x);
+    Tensor y = at::empty(x.sizes(), x.options()), rstd = at::empty({rows.outer * rows.inner}, x.options());
+    const float *in = x.const_data_ptr<float>(), *g = data_or_null(gain);
+    float *out = y.mutable_data_ptr<float>(), *scales = rstd.mutable_data_ptr<float>();
+    at::parallel_for(0, rows.outer, std::max<int64_t>(1, kGrain / (rows.inner * rows.width)), [&](int64_t begin, int64_t end) {
+      rms_norm_forward_rows(in, g, out, scales, rows, static_cast<float>(eps), begin, end);
+    });
+    context->save_for_backward({x, gain, rstd});
+    return y;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &gain = saved[1], &rstd = saved[2];
+    const StridedRows rows = *rows_of(x);
+    const Tensor dy = gradients[0].contiguous();
+    Tensor dx = at::empty(x.sizes(), dy.options());
+    Tensor dgain = gain.defined() ? at::zeros_like(gain) : Tensor();
+    // One thread: the rows add up in dgain. Training gets its parallelism from the parts of the batch.
+    rms_norm_backward_rows(x.const_data_ptr<float>(), data_or_null(gain), rstd.const_data_ptr<float>(), dy.const_data_ptr<float>(),
+                           dx.mutable_data_ptr<float>(), dgain.defined() ? dgain.mutable_data_ptr<float>() : nullptr, rows, 0, rows.outer);
+    return {dx, dgain, Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor rms_norm(const Tensor& x, const Tensor& gain, double eps) {
+  TORCH_CHECK_VALUE(!gain.defined() || (gain.dim() == 1 && gain.size(0) == x.size(-1)), "rms_norm: gain must be [C] = [", x.size(-1), "], got ",
+                    gain.defined() ? gain.sizes() : at::IntArrayRef{});
+  const bool kernel = x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && (!gain.defined() || gain.scalar_type() == at::kFloat);
+  return kernel ? RmsNormFunction::apply(x, gain, eps) : rms_norm_reference(x, gain, eps);
+}
+
+}  // namespace ldlm

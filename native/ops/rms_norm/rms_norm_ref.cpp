@@ -1,0 +1,7 @@
+#include "ops/rms_norm/rms_norm.h"
+
+namespace ldlm {
+
+Tensor rms_norm_reference(const Tensor& x, const Tensor& gain, double eps) { return at::rms_norm(x, {x.size(-1)}, gain, eps); }
+
+}  // namespace ldlm

@@ -1,0 +1,30 @@
+// Calls across the seam: native rejections become LdlmError with the caller's stack.
+
+import { LdlmError } from './errors.js';
+import { loadNative, wrapNativeError } from './native.js';
+
+/** Awaits a native call; its failure is an `LdlmError` whose stack is that of the caller. */
+export async function callNative<T>(call: () => Promise<T>): Promise<T> {
+  const { stack } = new Error();
+  try {
+    return await call();
+  } catch (error) {
+    throw wrapNativeError(error, stack);
+  }
+}
+
+/**
+ * The device to use: `auto` is cuda where the addon and the machine have it, else cpu.
+ * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if cuda is asked for and not there
+ */
+export function resolveDevice(device: 'auto' | 'cpu' | 'cuda'): 'cpu' | 'cuda' {
+  const { cudaAvailable } = loadNative();
+  if (device === 'auto') return cudaAvailable ? 'cuda' : 'cpu';
+  if (device === 'cuda' && !cudaAvailable) {
+    throw new LdlmError(
+      'ERR_LDLM_INVALID_ARGUMENT',
+      'device cuda must have an addon built with CUDA (ldlm build --variant cuda) and a GPU with its driver, got neither or one. `ldlm doctor` says which',
+    );
+  }
+  return device;
+}

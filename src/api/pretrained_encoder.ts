@@ -1,0 +1,61 @@
+// The frozen pretrained language model, from a Hugging Face layout folder: token ids to hidden states.
+
+import { checkEncoderWidth } from '../config/constraints.js';
+import { type EncoderShape, hiddenStateIndex, readEncoderShape } from '../config/encoders.js';
+import type { LdlmConfig } from '../config/types.js';
+import { callNative, resolveDevice } from './call_native.js';
+import { LdlmError } from './errors.js';
+import { loadNative } from './native.js';
+import type { NativePretrainedEncoder } from './native_types.js';
+
+/** A frozen LM of the GPT-2 or BERT family. Owns native memory: `dispose()` it, or use `await using`. */
+export class PretrainedEncoder implements AsyncDisposable {
+  private constructor(
+    readonly folder: string,
+    readonly shape: EncoderShape,
+    /** @internal */ readonly native: NativePretrainedEncoder,
+  ) {}
+
+  /**
+   * Loads `folder` (config.json and model.safetensors or its shards).
+   * @throws LdlmError if a tensor is missing, left over or of the wrong shape
+   */
+  static async load(folder: string, options: { device?: 'auto' | 'cpu' | 'cuda' } = {}): Promise<PretrainedEncoder> {
+    const shape = await readEncoderShape(folder);
+    const device = resolveDevice(options.device ?? 'auto');
+    const native = await callNative(() => loadNative().PretrainedEncoder.load({ folder, config: shape, device }));
+    return new PretrainedEncoder(folder, shape, native);
+  }
+
+  /**
+   * Hidden states of one row of token ids, at `layer` as Hugging Face counts `hidden_states` (negative from the end).
+   * @returns row-major [ids.length, H]
+   */
+  async hidden(ids: Int32Array, layer: number): Promise<Float32Array> {
+    if (ids.length === 0 || ids.length > this.shape.positions) {
+      throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `ids must hold 1 to ${this.shape.positions} tokens, got ${ids.length}`);
+    }
+    const index = hiddenStateIndex(layer, this.shape);
+    return callNative(() => this.native.hidden(ids, Int32Array.of(ids.length), index));
+  }
+
+  /** @throws LdlmError ERR_LDLM_CONFIG if this encoder does not fit the configuration */
+  check(config: LdlmConfig): void {
+    checkEncoderWidth(config, this.shape.hiddenWidth);
+    hiddenStateIndex(config.encoder.layer, this.shape);
+    if (config.model.maxLength > this.shape.positions) {
+      throw new LdlmError(
+        'ERR_LDLM_CONFIG',
+        `model.maxLength must be at most the encoder's ${this.shape.positions} positions, got ${config.model.maxLength}`,
+      );
+    }
+  }
+
+  dispose(): Promise<void> {
+    return this.native.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}

@@ -1,0 +1,159 @@
+// The files of a run: RUN/checkpoints/step-N/ (each complete or absent), RUN/checkpoints/latest, RUN/metrics.jsonl,
+// RUN/tokenizer.json. The tensors of a checkpoint are written natively; this file does the rest.
+
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { parseConfig } from '../config/parse.js';
+import { type EncoderShape } from '../config/encoders.js';
+import type { LdlmConfig } from '../config/types.js';
+import { syncAndRename, writeFileAtomic } from '../data/atomic.js';
+import { LdlmError } from './errors.js';
+import type { TimestepWarp } from './native_types.js';
+
+const numbers = z.array(z.number());
+const stateShape = z.object({
+  step: z.int().min(0),
+  /** The random numbers are made by counter from the seed and the step, so these two are the whole random state. */
+  seed: z.int().min(0),
+  /** Rows of the data consumed so far; a function of the step, kept for readers. */
+  dataPosition: z.int().min(0),
+  timesteps: z.object({ lossSum: numbers, weightSum: numbers, cumulative: numbers }),
+  lossByTimestep: z.array(z.number().nullable()),
+  encoder: z.object({ hiddenWidth: z.int().min(1), vocabulary: z.int().min(1) }),
+});
+
+/** What a checkpoint holds besides tensors and configuration. */
+export type CheckpointState = z.infer<typeof stateShape>;
+
+/** A complete checkpoint on disk. */
+export interface Checkpoint {
+  folder: string;
+  config: LdlmConfig;
+  state: CheckpointState;
+  /** Made by `ldlm export`: EMA weights without the latent encoder. */
+  samplingOnly: boolean;
+}
+
+const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false);
+
+/** RUN/checkpoints/step-N */
+export function checkpointFolder(run: string, step: number): string {
+  return join(run, 'checkpoints', `step-${step}`);
+}
+
+/**
+ * The newest complete checkpoint of `run`, or null. A folder half written has another name, so it is never seen.
+ * @throws LdlmError ERR_LDLM_IO if the checkpoint named by `latest` is broken
+ */
+export async function latestCheckpoint(run: string): Promise<Checkpoint | null> {
+  const pointer = join(run, 'checkpoints', 'latest');
+  if (!(await exists(pointer))) return null;
+  const name = (await readFile(pointer, 'utf8')).trim();
+  if (!/^step-\d+$/.test(name)) {
+    throw new LdlmError('ERR_LDLM_IO', `${pointer} must name a checkpoint folder such as step-500, got '${name.slice(0, 40)}'`);
+  }
+  return readCheckpoint(join(run, 'checkpoints', name));
+}
+
+/**
+ * Reads a checkpoint folder, an export folder, or the newest checkpoint of a run folder.
+ * @throws LdlmError ERR_LDLM_IO that says what is missing
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  if (await exists(join(path, 'state.json'))) return readCheckpoint(path);
+  const latest = await latestCheckpoint(path);
+  if (latest) return latest;
+  throw new LdlmError(
+    'ERR_LDLM_IO',
+    `--model must be a run folder with a finished checkpoint (or a checkpoint or export folder), got '${path}', ` +
+      `which has no checkpoints/latest and no state.json`,
+  );
+}
+
+async function readCheckpoint(folder: string): Promise<Checkpoint> {
+  const config = parseConfig(await readJson(join(folder, 'config.json')));
+  const state = stateShape.safeParse(await readJson(join(folder, 'state.json')));
+  if (!state.success) {
+    throw new LdlmError('ERR_LDLM_IO', `${join(folder, 'state.json')} must be the state of a checkpoint: ${z.prettifyError(state.error)}`);
+  }
+  return { folder, config, state: state.data, samplingOnly: !(await exists(join(folder, 'optimizer.safetensors'))) };
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw new LdlmError('ERR_LDLM_IO', `${file} must be a readable JSON file: ${String(cause)}`, { cause });
+  }
+}
+
+/**
+ * Writes a checkpoint so that its name only ever stands for a complete one: `saveTensors` fills a temporary folder, the JSON
+ * files join it, everything is synced, renamed, and `latest` moves last.
+ */
+export async function writeCheckpoint(
+  run: string,
+  config: LdlmConfig,
+  encoder: EncoderShape,
+  saveTensors: (folder: string) => Promise<{ step: number; timesteps: TimestepWarp<Float64Array>; lossByTimestep: Float64Array }>,
+): Promise<string> {
+  const temporary = join(run, 'checkpoints', `.writing-${process.pid}`);
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(temporary, { recursive: true });
+  const { step, timesteps, lossByTimestep } = await saveTensors(temporary);
+  const state: CheckpointState = {
+    step,
+    seed: config.train.seed,
+    dataPosition: step * config.train.batch,
+    timesteps: {
+      lossSum: [...timesteps.lossSum],
+      weightSum: [...timesteps.weightSum],
+      cumulative: [...timesteps.cumulative],
+    },
+    lossByTimestep: [...lossByTimestep].map((loss) => (Number.isFinite(loss) ? loss : null)),
+    encoder: { hiddenWidth: encoder.hiddenWidth, vocabulary: encoder.vocabulary },
+  };
+  await writeFile(join(temporary, 'config.json'), JSON.stringify(config, null, 2) + '\n');
+  await writeFile(join(temporary, 'state.json'), JSON.stringify(state, null, 2) + '\n');
+  const folder = checkpointFolder(run, step);
+  await syncAndRename(temporary, folder, { replace: true });
+  await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${step}\n`);
+  return folder;
+}
+
+/** Drops what a killed run left behind: unfinished checkpoint folders, and metrics of steps after the checkpoint. */
+export async function cleanRun(run: string, step: number): Promise<void> {
+  const checkpoints = join(run, 'checkpoints');
+  for (const name of (await exists(checkpoints)) ? await readdir(checkpoints) : []) {
+    if (name.startsWith('.writing-')) await rm(join(checkpoints, name), { recursive: true, force: true });
+  }
+  const metrics = join(run, 'metrics.jsonl');
+  if (!(await exists(metrics))) return;
+  const kept = (await readFile(metrics, 'utf8')).split('\n').filter((line) => isUpTo(line, step));
+  await writeFileAtomic(metrics, kept.map((line) => line + '\n').join(''));
+}
+
+function isUpTo(line: string, step: number): boolean {
+  try {
+    const logged = (JSON.parse(line) as { step?: unknown }).step;
+    return typeof logged === 'number' && logged <= step;
+  } catch {
+    return false; // the last line of a killed process may be cut
+  }
+}
+
+/** The tokenizer travels with the run, so that sampling needs nothing else. */
+export async function copyTokenizer(from: string, run: string): Promise<void> {
+  await mkdir(run, { recursive: true });
+  const target = join(run, 'tokenizer.json');
+  if (!(await exists(target))) await copyFile(join(from, 'tokenizer.json'), target);
+}
+
+/** The tokenizer.json of a checkpoint: beside it (export) or at the top of its run. */
+export async function tokenizerOf(folder: string): Promise<string> {
+  for (const candidate of [join(folder, 'tokenizer.json'), join(folder, '..', '..', 'tokenizer.json')]) {
+    if (await exists(candidate)) return candidate;
+  }
+  throw new LdlmError('ERR_LDLM_IO', `${folder} must have a tokenizer.json beside it or at the top of its run, got neither`);
+}

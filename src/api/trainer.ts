@@ -1,0 +1,247 @@
+// JointTrainer: a run folder, a native trainer and the loop between them. The user's `for await` is the hook: no callbacks.
+
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseConfig } from '../config/parse.js';
+import { hiddenStateIndex } from '../config/encoders.js';
+import type { LdlmConfig } from '../config/types.js';
+import { batches } from '../data/batches.js';
+import { type FolderLock, lockFolder } from '../data/lock.js';
+import type { Shards } from '../data/shards.js';
+import { callNative, resolveDevice } from './call_native.js';
+import { LdlmError } from './errors.js';
+import { loadNative } from './native.js';
+import type { NativeAccuracy, NativeJointTrainer, NativeTrainerConfig } from './native_types.js';
+import { PretrainedEncoder } from './pretrained_encoder.js';
+import { cleanRun, latestCheckpoint, writeCheckpoint } from './run_folder.js';
+
+/** One logged step, as in RUN/metrics.jsonl. */
+export interface TrainMetrics {
+  /** Steps done. */
+  step: number;
+  /** L_diff, L_h, L_w and what is minimised. */
+  loss: { diffusion: number; hidden: number; token: number; total: number };
+  /** Scale of the diffusion gradient into the encoder. */
+  gamma: number;
+  lr: number;
+  gradNorm: number;
+  /** Tokens (padding included) per second since the last logged step. */
+  tokensPerSecond: number;
+  /** Share of that time spent waiting for the next batch. */
+  dataWait: number;
+  /** Deviation of z0 over the data, and the effective rank of its covariance (1 to D): both fall when training collapses. */
+  latent: { std: number; effectiveRank: number };
+  /** At checkpoints only: token accuracy from z0, from z0 + sigma_dec eps, and from one denoising step at schedule times. */
+  accuracy?: { clean: number; noisy: number; oneStep: { u: number; accuracy: number; relativeError: number }[] };
+  /** True when a checkpoint was written at this step. */
+  saved: boolean;
+}
+
+export interface TrainerOptions {
+  /** The run folder. */
+  out: string;
+  /** `auto` (default) continues where a run stopped, `never` refuses a folder that holds a run, `must` refuses one that does not. */
+  resume?: 'auto' | 'never' | 'must';
+}
+
+/** Batches that the feature statistics of h are measured on before the first step. */
+const STATISTICS_BATCHES = 50;
+
+/**
+ * Trains the four networks of an LDLM jointly.
+ * @example
+ * await using trainer = await JointTrainer.create(config, { out: 'runs/tiny' });
+ * for await (const metrics of trainer.run(data)) console.log(metrics.step, metrics.loss.total);
+ */
+export class JointTrainer implements AsyncDisposable {
+  private constructor(
+    readonly config: LdlmConfig,
+    readonly out: string,
+    private readonly encoder: PretrainedEncoder,
+    private readonly native: NativeJointTrainer,
+    private readonly lock: FolderLock,
+    private stepsDone: number,
+  ) {}
+
+  /**
+   * Loads the frozen LM named by `config.encoder.source`, and the newest checkpoint of `options.out` if there is one.
+   * @throws LdlmError ERR_LDLM_CONFIG for sizes that do not fit, ERR_LDLM_STATE if another process trains into the folder
+   */
+  static async create(config: LdlmConfig, options: TrainerOptions): Promise<JointTrainer> {
+    const checked = parseConfig(config);
+    const device = resolveDevice(checked.train.device);
+    if (checked.train.dtype === 'bfloat16' && device === 'cpu') {
+      throw new LdlmError('ERR_LDLM_CONFIG', 'train.dtype must be float32 on a cpu, got bfloat16 (it is slower there). Set train.dtype=float32');
+    }
+    const lock = await lockFolder(options.out);
+    try {
+      const checkpoint = await latestCheckpoint(options.out);
+      checkResume(options, checkpoint !== null);
+      if (checkpoint) checkSameModel(checked, checkpoint.config);
+      const encoder = await PretrainedEncoder.load(checked.encoder.source, { device });
+      encoder.check(checked);
+      const native = await callNative(() => loadNative().JointTrainer.create(nativeConfig(checked, encoder), encoder.native, device));
+      if (checkpoint) {
+        const { folder, state } = checkpoint;
+        await callNative(() => native.load(folder, state.step, state.timesteps));
+      }
+      await cleanRun(options.out, checkpoint?.state.step ?? 0);
+      return new JointTrainer(checked, options.out, encoder, native, lock, checkpoint?.state.step ?? 0);
+    } catch (error) {
+      await lock[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Steps done so far, those before a resume included. */
+  get step(): number {
+    return this.stepsDone;
+  }
+
+  /**
+   * Trains until `config.train.steps`, yielding the metrics of every `logEvery`-th step and of every checkpoint. When `signal`
+   * aborts, the step in flight ends, a checkpoint is written, and the loop ends.
+   */
+  async *run(data: Shards, options: { signal?: AbortSignal } = {}): AsyncGenerator<TrainMetrics, void, undefined> {
+    this.checkData(data);
+    if (this.stepsDone === 0) await this.measureStatistics(data);
+    const { steps, batch, seed, logEvery, saveEvery } = this.config.train;
+    const feed = batches(data, { batch, seed, fromStep: this.stepsDone })[Symbol.asyncIterator]();
+    let since = performance.now();
+    let stepsSince = 0;
+    let waited = 0;
+    try {
+      while (this.stepsDone < steps) {
+        const asked = performance.now();
+        const next = await feed.next();
+        if (next.done) return;
+        waited += performance.now() - asked;
+        const { ids, lengths } = next.value;
+        await callNative(() => this.native.step(ids, lengths));
+        this.stepsDone += 1;
+        stepsSince += 1;
+        const stop = options.signal?.aborted === true;
+        const save = stop || this.stepsDone === steps || this.stepsDone % saveEvery === 0;
+        if (!save && this.stepsDone % logEvery !== 0) continue;
+        const milliseconds = performance.now() - since;
+        const metrics = await this.measure(milliseconds, stepsSince, waited);
+        if (save) {
+          metrics.accuracy = readableAccuracy(await callNative(() => this.native.diagnose(ids, lengths)));
+          await this.save();
+          metrics.saved = true;
+        }
+        await appendFile(join(this.out, 'metrics.jsonl'), JSON.stringify(metrics) + '\n');
+        yield metrics;
+        if (stop) return;
+        [since, stepsSince, waited] = [performance.now(), 0, 0];
+      }
+    } finally {
+      await feed.return?.(undefined as never);
+    }
+  }
+
+  /** Writes a checkpoint of the current step now and returns its folder. */
+  save(): Promise<string> {
+    return writeCheckpoint(this.out, this.config, this.encoder.shape, (folder) => callNative(() => this.native.save(folder)));
+  }
+
+  async dispose(): Promise<void> {
+    await this.native.dispose();
+    await this.encoder.dispose();
+    await this.lock[Symbol.asyncDispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  private async measure(milliseconds: number, stepsSince: number, waited: number): Promise<TrainMetrics> {
+    const m = await callNative(() => this.native.metrics());
+    const tokens = stepsSince * this.config.train.batch * this.config.model.maxLength;
+    return {
+      step: m.step,
+      loss: { diffusion: m.diffusion, hidden: m.hidden, token: m.token, total: m.total },
+      gamma: m.gamma,
+      lr: m.lr,
+      gradNorm: m.gradNorm,
+      tokensPerSecond: Math.round((1000 * tokens) / milliseconds),
+      dataWait: waited / milliseconds,
+      latent: { std: m.latentStd, effectiveRank: m.effectiveRank },
+      saved: false,
+    };
+  }
+
+  private async measureStatistics(data: Shards): Promise<void> {
+    const { batch, seed } = this.config.train;
+    let left = STATISTICS_BATCHES;
+    for await (const { ids, lengths } of batches(data, { batch, seed, fromStep: 0 })) {
+      await callNative(() => this.native.observeStatistics(ids, lengths));
+      if (--left === 0) break;
+    }
+    await callNative(() => this.native.finishStatistics());
+  }
+
+  private checkData(data: Shards): void {
+    const { maxLength } = this.config.model;
+    if (data.length !== maxLength) {
+      throw new LdlmError('ERR_LDLM_CONFIG', `model.maxLength must be the length of the prepared data (${data.length}), got ${maxLength}`);
+    }
+    if (data.vocabulary > this.encoder.shape.vocabulary) {
+      throw new LdlmError(
+        'ERR_LDLM_CONFIG',
+        `the data must be made with the encoder's tokenizer: it has ${data.vocabulary} token ids, the encoder ${this.encoder.shape.vocabulary}`,
+      );
+    }
+  }
+}
+
+function checkResume({ out, resume = 'auto' }: TrainerOptions, found: boolean): void {
+  if (resume === 'never' && found) {
+    throw new LdlmError('ERR_LDLM_STATE', `--resume never must get a folder without a run, got ${out}, which has checkpoints. Choose another --out or --resume auto`);
+  }
+  if (resume === 'must' && !found) {
+    throw new LdlmError('ERR_LDLM_STATE', `--resume must needs a run with a checkpoint, got ${out}, which has none. Check --out or use --resume auto`);
+  }
+}
+
+/** A resumed run may be longer or log otherwise; what decides the tensors or the random numbers must be as it was. */
+function checkSameModel(now: LdlmConfig, then: LdlmConfig): void {
+  const fixed = (c: LdlmConfig): [string, unknown][] => [
+    ['model', c.model],
+    ['diffusion', c.diffusion],
+    ['recipe', c.recipe],
+    ['encoder.layer', c.encoder.layer],
+    ['train.seed', c.train.seed],
+    ['train.batch', c.train.batch],
+  ];
+  const before = new Map(fixed(then));
+  for (const [name, value] of fixed(now)) {
+    const old = JSON.stringify(before.get(name));
+    if (JSON.stringify(value) === old) continue;
+    throw new LdlmError('ERR_LDLM_CONFIG', `${name} must be as in the checkpoint to resume, ${old}, got ${JSON.stringify(value)}. Choose another --out for a new run`);
+  }
+}
+
+function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTrainerConfig {
+  const { train, model, diffusion, recipe } = config;
+  const { hiddenWidth, vocabulary } = encoder.shape;
+  const { steps, batch, accumulate, warmupSteps, lr, eps, weightDecay, clip, ema, seed } = train;
+  const [beta1, beta2] = train.betas;
+  return {
+    model: { ...model, hiddenWidth, vocabulary },
+    encoderLayer: hiddenStateIndex(config.encoder.layer, encoder.shape),
+    scheduleD: diffusion.scheduleD,
+    selfConditioning: diffusion.selfConditioning,
+    recipe,
+    train: { steps, batch, accumulate, warmupSteps, lr, beta1, beta2, eps, weightDecay, clip, ema, seed, bfloat16: train.dtype === 'bfloat16' },
+  };
+}
+
+function readableAccuracy(accuracy: NativeAccuracy): NonNullable<TrainMetrics['accuracy']> {
+  const { clean, noisy, times, oneStep, relativeError } = accuracy;
+  return {
+    clean,
+    noisy,
+    oneStep: [...times].map((u, i) => ({ u, accuracy: oneStep[i]!, relativeError: relativeError[i]! })),
+  };
+}

@@ -1,0 +1,54 @@
+// `ldlm hidden`: hidden states of a frozen LM for text or token ids on stdin, for checks against other implementations.
+
+import { Command } from 'commander';
+import { LdlmError } from '../api/errors.js';
+import { PretrainedEncoder } from '../api/pretrained_encoder.js';
+import { Tokenizer } from '../data/tokenizer.js';
+import { deviceOption, integer } from './option_types.js';
+import { stdinLines } from './stdin_lines.js';
+
+interface HiddenFlags {
+  encoder: string;
+  layer: number;
+  ids: boolean;
+  device: 'auto' | 'cpu' | 'cuda';
+}
+
+const examples = `
+Layers count as Hugging Face's hidden_states: 0 embeddings, k after block k, negative from the end.
+
+Examples:
+  echo "The quick brown fox" | ldlm hidden --encoder models/gpt2 --layer -3
+  echo "[464, 2068, 7586]"   | ldlm hidden --encoder models/gpt2 --layer 0 --ids`;
+
+/** The command `ldlm hidden`. */
+export function hiddenCommand(): Command {
+  return new Command('hidden')
+    .description('hidden states of a frozen LM, a JSON object {"ids","hidden"} a line of stdin')
+    .requiredOption('--encoder <dir>', 'Hugging Face layout folder')
+    .requiredOption('--layer <k>', 'index into hidden_states', integer)
+    .option('--ids', 'the lines are JSON arrays (or blank-separated lists) of token ids', false)
+    .addOption(deviceOption())
+    .addHelpText('after', examples)
+    .action(run);
+}
+
+async function run(flags: HiddenFlags): Promise<void> {
+  const lines = await stdinLines();
+  await using encoder = await PretrainedEncoder.load(flags.encoder, { device: flags.device });
+  const tokenizer = flags.ids ? null : await Tokenizer.load(flags.encoder);
+  const H = encoder.shape.hiddenWidth;
+  for (const line of lines) {
+    const ids = tokenizer ? await tokenizer.encode(line, { addSpecialTokens: encoder.shape.family === 'bert' }) : parseIds(line, encoder.shape.vocabulary);
+    const flat = await encoder.hidden(Int32Array.from(ids), flags.layer);
+    const hidden = ids.map((_, i) => Array.from(flat.subarray(i * H, (i + 1) * H)));
+    process.stdout.write(JSON.stringify({ ids, hidden }) + '\n');
+  }
+}
+
+function parseIds(line: string, vocabulary: number): number[] {
+  const ids = line.replace(/[[\],]/g, ' ').trim().split(/\s+/).map(Number);
+  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+  if (wrong === undefined) return ids;
+  throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `token ids must be whole numbers in 0..${vocabulary - 1}, got ${wrong} in '${line.slice(0, 60)}'`);
+}

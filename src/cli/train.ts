@@ -1,0 +1,103 @@
+// `ldlm train`: joint training into a run folder. Progress on stderr; the folder of the last checkpoint on stdout.
+
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { LdlmError } from '../api/errors.js';
+import { copyTokenizer } from '../api/run_folder.js';
+import { JointTrainer, type TrainMetrics } from '../api/trainer.js';
+import { applySet, parseConfig } from '../config/parse.js';
+import { type PresetName, presetNames, presets } from '../config/presets.js';
+import type { LdlmConfig } from '../config/types.js';
+import { openShards } from '../data/shards.js';
+import { interruptible } from './interrupt.js';
+import { gather } from './option_types.js';
+import { createProgress } from './progress.js';
+
+interface TrainFlags {
+  config?: string;
+  preset?: PresetName;
+  data?: string;
+  encoder?: string;
+  out: string;
+  resume: 'auto' | 'never' | 'must';
+  set: string[];
+}
+
+const examples = `
+Writes RUN/metrics.jsonl and RUN/checkpoints/step-N/; Ctrl-C finishes the step and saves, the same command continues.
+
+Examples:
+  ldlm train --preset tiny --data data/stories --encoder lm --out runs/tiny
+  ldlm train --preset base --data data/text --encoder models/gpt2 --out runs/base --set train.lr=1e-4 --set train.batch=64
+  ldlm train --config my.json --out runs/mine --resume must
+  ldlm info --preset tiny --json > my.json      a complete configuration to edit (its "config")`;
+
+/** The command `ldlm train`. */
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('train encoder, diffusion model and decoder jointly')
+    .addOption(new Option('--config <file>', 'a complete configuration as JSON').conflicts('preset'))
+    .addOption(new Option('--preset <name>', 'start from a preset').choices(presetNames))
+    .option('--data <dir>', 'prepared data (default: data.path of the configuration)')
+    .option('--encoder <dir>', 'frozen LM, a Hugging Face folder (default: encoder.source)')
+    .requiredOption('--out <run>', 'the run folder')
+    .addOption(new Option('--resume <how>', 'auto: continue a run found in --out').choices(['auto', 'never', 'must']).default('auto'))
+    .option('--set <key=value>', 'change one value, e.g. train.lr=3e-4; may be repeated', gather, [])
+    .addHelpText('after', examples)
+    .action(run);
+}
+
+async function run(flags: TrainFlags, command: Command): Promise<void> {
+  if (!flags.config && !flags.preset) command.error("error: one of --config FILE and --preset NAME must be given");
+  const config = await resolveConfig(flags);
+  process.stderr.write(`configuration: ${JSON.stringify(config)}\n`);
+  await using data = await openShards(config.data.path);
+  await using trainer = await JointTrainer.create(config, { out: flags.out, resume: flags.resume });
+  await copyTokenizer(config.data.path, flags.out);
+  await interruptible('Finishing the step and saving.', (signal) => trainWithProgress(trainer, data, signal));
+  process.stdout.write(`${flags.out}\n`);
+}
+
+async function resolveConfig(flags: TrainFlags): Promise<LdlmConfig> {
+  const given = flags.preset ? presets[flags.preset]() : parseConfig(await readConfig(flags.config!));
+  const config = applySet(given, ...flags.set);
+  if (flags.data) config.data.path = flags.data;
+  if (flags.encoder) config.encoder.source = flags.encoder;
+  return config;
+}
+
+async function readConfig(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw new LdlmError('ERR_LDLM_CONFIG', `--config must be a readable JSON file, got ${file}: ${String(cause)}`, { cause });
+  }
+}
+
+/** The loop of `ldlm train` and of the demo. Returns the last metrics, or null if there was nothing left to do. */
+export async function trainWithProgress(
+  trainer: JointTrainer,
+  data: Awaited<ReturnType<typeof openShards>>,
+  signal: AbortSignal,
+): Promise<TrainMetrics | null> {
+  const total = trainer.config.train.steps;
+  if (trainer.step > 0) process.stderr.write(`resuming at step ${trainer.step} of ${total}\n`);
+  const progress = createProgress({ total, unit: 'steps', label: 'training', start: trainer.step });
+  let last: TrainMetrics | null = null;
+  try {
+    for await (const metrics of trainer.run(data, { signal })) {
+      last = metrics;
+      const { diffusion, hidden, token } = metrics.loss;
+      progress.update(metrics.step, {
+        diffusion: diffusion.toFixed(3),
+        hidden: hidden.toFixed(3),
+        token: token.toFixed(3),
+        gamma: metrics.gamma.toFixed(3),
+        'latent sd': metrics.latent.std.toFixed(2),
+      });
+    }
+  } finally {
+    progress.stop();
+  }
+  return last;
+}

@@ -1,0 +1,136 @@
+// The shape of a pretrained encoder: what its config.json says about the sizes, without touching its weights. A small table
+// knows the encoders that the presets name, so that `ldlm info --preset` works before anything was downloaded.
+
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LdlmError } from '../api/errors.js';
+
+/** Sizes of a frozen pretrained language model. */
+export interface EncoderShape {
+  family: 'gpt2' | 'bert';
+  /** Transformer blocks; hidden_states has one entry more (the embeddings come first). */
+  layers: number;
+  /** H */
+  hiddenWidth: number;
+  heads: number;
+  /** V: rows of the embedding table. */
+  vocabulary: number;
+  /** Longest sequence it takes. */
+  positions: number;
+  feedForwardWidth: number;
+  /** Segment embeddings (BERT), 0 for a family without them. */
+  tokenTypes: number;
+  normEpsilon: number;
+  activation: 'gelu' | 'gelu_new' | 'relu';
+}
+
+const gpt2 = { family: 'gpt2', tokenTypes: 0, normEpsilon: 1e-5, activation: 'gelu_new' } as const;
+const bert = { family: 'bert', tokenTypes: 2, normEpsilon: 1e-12, activation: 'gelu' } as const;
+
+const wellKnown: Readonly<Record<string, EncoderShape>> = {
+  gpt2: { ...gpt2, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 50257, positions: 1024, feedForwardWidth: 3072 },
+  'google-bert/bert-base-uncased': { ...bert, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 3072 },
+  'sentence-transformers/all-MiniLM-L6-v2': { ...bert, layers: 6, hiddenWidth: 384, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 1536 },
+  // The demo's own language model, pretrained on its stories.
+  'stories-lm': { ...gpt2, layers: 6, hiddenWidth: 128, heads: 4, vocabulary: 298, positions: 48, feedForwardWidth: 512 },
+};
+
+/**
+ * The shape of `source`: a Hugging Face folder if there is one, else a well-known name.
+ * @throws LdlmError ERR_LDLM_CONFIG if it is neither
+ */
+export async function resolveEncoder(source: string): Promise<EncoderShape> {
+  const isFolder = await stat(source).then((entry) => entry.isDirectory(), () => false);
+  if (isFolder) return readEncoderShape(source);
+  if (Object.hasOwn(wellKnown, source)) return wellKnown[source]!;
+  throw new LdlmError(
+    'ERR_LDLM_CONFIG',
+    `encoder.source must be a Hugging Face layout folder (config.json, model.safetensors, tokenizer.json) or one of ` +
+      `${Object.keys(wellKnown).join(', ')}, got '${source}', which is no folder here`,
+  );
+}
+
+/**
+ * Reads `dir`/config.json.
+ * @throws LdlmError ERR_LDLM_IO if it cannot be read, ERR_LDLM_CONFIG if it is no encoder of a known family
+ */
+export async function readEncoderShape(dir: string): Promise<EncoderShape> {
+  const file = join(dir, 'config.json');
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new LdlmError('ERR_LDLM_IO', `${file} must be a readable file of a Hugging Face layout folder: ${String(cause)}`, { cause });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new LdlmError('ERR_LDLM_CONFIG', `${file} must hold JSON: ${String(cause)}`, { cause });
+  }
+  const result = huggingFaceConfig.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'model_type'}: ${issue.message}`);
+  throw new LdlmError(
+    'ERR_LDLM_CONFIG',
+    `${file} must describe a model of the gpt2 or bert family with whole sizes >= 1; ${problems.join('; ')}`,
+  );
+}
+
+/**
+ * The index into hidden_states (0..layers) that `layer` means; negative values count from the end.
+ * @throws LdlmError ERR_LDLM_CONFIG if the encoder has no such layer
+ */
+export function hiddenStateIndex(layer: number, shape: EncoderShape): number {
+  const index = layer < 0 ? shape.layers + 1 + layer : layer;
+  if (index >= 0 && index <= shape.layers) return index;
+  throw new LdlmError(
+    'ERR_LDLM_CONFIG',
+    `encoder.layer must be in ${-shape.layers - 1}..${shape.layers} for an encoder of ${shape.layers} layers, got ${layer}`,
+  );
+}
+
+const size = z.int().min(1);
+const activation = z.enum(['gelu', 'gelu_new', 'relu']);
+
+/** A Hugging Face config.json (other keys are ignored), read as a shape. */
+const huggingFaceConfig = z.discriminatedUnion('model_type', [
+  z
+    .object({ model_type: z.literal('gpt2'), n_layer: size, n_embd: size, n_head: size, vocab_size: size, n_positions: size,
+      n_inner: size.nullish(), layer_norm_epsilon: z.number().gt(0).default(1e-5), activation_function: activation.default('gelu_new') })
+    .transform((c): EncoderShape => ({
+      family: 'gpt2',
+      layers: c.n_layer,
+      hiddenWidth: c.n_embd,
+      heads: c.n_head,
+      vocabulary: c.vocab_size,
+      positions: c.n_positions,
+      feedForwardWidth: c.n_inner ?? 4 * c.n_embd,
+      tokenTypes: 0,
+      normEpsilon: c.layer_norm_epsilon,
+      activation: c.activation_function,
+    })),
+  z
+    .object({
+      model_type: z.literal('bert'),
+      num_hidden_layers: size,
+      hidden_size: size,
+      num_attention_heads: size,
+      vocab_size: size,
+      max_position_embeddings: size,
+      intermediate_size: size,
+      type_vocab_size: size.default(2),
+      layer_norm_eps: z.number().gt(0).default(1e-12),
+      hidden_act: activation.default('gelu'),
+    })
+    .transform((c): EncoderShape => ({
+      family: 'bert',
+      layers: c.num_hidden_layers,
+      hiddenWidth: c.hidden_size,
+      heads: c.num_attention_heads,
+      vocabulary: c.vocab_size,
+      positions: c.max_position_embeddings,
+      feedForwardWidth: c.intermediate_size,
+      tokenTypes: c.type_vocab_size,
+      normEpsilon: c.layer_norm_eps,
+      activation: c.hidden_act,
+    })),
+]);

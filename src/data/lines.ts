@@ -1,0 +1,79 @@
+// The lines of a UTF-8 text file as a stream, with strict limits: a file that is not text, or a line that would not fit in
+// memory, is refused with its line number instead of turning into garbage tokens.
+
+import { open } from 'node:fs/promises';
+import { TextDecoder } from 'node:util';
+import { LdlmError } from '../api/errors.js';
+import { ioError } from './io_error.js';
+
+/** Longest line that is accepted, in bytes. */
+export const maxLineBytes = 64 * 2 ** 20;
+
+const chunkBytes = 2 ** 20;
+const newline = 0x0a;
+
+export interface Line {
+  /** Without its line end (\n or \r\n). */
+  text: string;
+  /** Counted from 1. */
+  number: number;
+  /** Length in the file, line end included. */
+  bytes: number;
+}
+
+/**
+ * The lines of `path`, in order; a last line needs no line end.
+ * @throws LdlmError ERR_LDLM_IO naming file and line: unreadable, not UTF-8, a NUL byte, a line of more than `limit` bytes
+ */
+export async function* readLines(path: string, limit = maxLineBytes): AsyncGenerator<Line> {
+  await using file = await open(path, 'r').catch(ioError(path, 'a readable file'));
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let number = 0;
+  let parts: Buffer[] = []; // the pieces of the line so far: it may span chunks
+  let partBytes = 0;
+
+  const take = (piece: Buffer): void => {
+    parts.push(piece);
+    partBytes += piece.length;
+    if (partBytes <= limit) return;
+    throw new LdlmError('ERR_LDLM_IO', `${path}:${number + 1} must be a line of at most ${limit} bytes, got more; split the document into lines`);
+  };
+  const line = (lineEndBytes: number): Line => {
+    number++;
+    const bytes = partBytes + lineEndBytes;
+    const raw = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    parts = [];
+    partBytes = 0;
+    return { text: decode(raw, decoder, path, number), number, bytes };
+  };
+
+  for (;;) {
+    // A new buffer for each chunk: pieces of unfinished lines keep pointing into it.
+    const chunk = Buffer.allocUnsafe(chunkBytes);
+    const { bytesRead } = await file.read(chunk, 0, chunkBytes).catch(ioError(path, 'a readable file'));
+    if (bytesRead === 0) break;
+    let start = 0;
+    for (let end = indexOf(chunk, start, bytesRead); end >= 0; end = indexOf(chunk, start, bytesRead)) {
+      take(chunk.subarray(start, end));
+      yield line(1);
+      start = end + 1;
+    }
+    if (start < bytesRead) take(chunk.subarray(start, bytesRead));
+  }
+  if (partBytes > 0) yield line(0);
+}
+
+function indexOf(chunk: Buffer, start: number, end: number): number {
+  const at = chunk.indexOf(newline, start);
+  return at < end ? at : -1;
+}
+
+function decode(raw: Buffer, decoder: TextDecoder, path: string, number: number): string {
+  if (raw.includes(0)) throw new LdlmError('ERR_LDLM_IO', `${path}:${number} must be text, got a NUL byte: is this a binary or UTF-16 file?`);
+  try {
+    const text = decoder.decode(raw);
+    return text.endsWith('\r') ? text.slice(0, -1) : text;
+  } catch (cause) {
+    throw new LdlmError('ERR_LDLM_IO', `${path}:${number} must be UTF-8 text, got other bytes; convert the file first (iconv)`, { cause });
+  }
+}

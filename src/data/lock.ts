@@ -1,0 +1,106 @@
+// One writer a folder: a lock file that names its owner. A lock whose owner has died is taken over, so that a killed run can be
+// resumed at once; one held on another machine never is, because nobody here can tell whether that owner lives.
+
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LdlmError } from '../api/errors.js';
+import { ioError } from './io_error.js';
+
+const lockName = '.lock';
+
+/** Who holds a lock. `started` tells a process from a later one that got the same number; null where the system does not say. */
+const ownerSchema = z.object({ pid: z.int(), host: z.string(), started: z.string().nullable() });
+type Owner = z.infer<typeof ownerSchema>;
+
+/** A held lock; disposing it (again and again, if you like) releases it. */
+export interface FolderLock extends AsyncDisposable {
+  readonly file: string;
+}
+
+/**
+ * Locks `dir` (made if missing) for this process.
+ * @throws LdlmError ERR_LDLM_STATE if a live process holds it, ERR_LDLM_IO if the folder cannot be written
+ * @example await using lock = await lockFolder('runs/tiny');
+ */
+export async function lockFolder(dir: string): Promise<FolderLock> {
+  const file = join(dir, lockName);
+  const me: Owner = { pid: process.pid, host: hostname(), started: (await processState(process.pid)).started };
+  await mkdir(dir, { recursive: true }).catch(ioError(dir, 'a folder that can be written'));
+  while (!(await create(file, me))) await removeStale(file, dir);
+  let held = true;
+  return {
+    file,
+    async [Symbol.asyncDispose]() {
+      if (held) await rm(file, { force: true });
+      held = false;
+    },
+  };
+}
+
+/** Creates the lock file; false if there is one. */
+async function create(file: string, owner: Owner): Promise<boolean> {
+  const handle = await open(file, 'wx').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') return undefined;
+    return ioError(file, 'a lock file that can be written')(error);
+  });
+  if (!handle) return false;
+  await handle.writeFile(JSON.stringify(owner)).finally(() => handle.close());
+  return true;
+}
+
+/** Removes the lock if its owner is dead, else throws. */
+async function removeStale(file: string, dir: string): Promise<void> {
+  const owner = await readOwner(file);
+  if (owner === 'gone') return;
+  if (owner === 'unreadable' || (await isAlive(owner))) {
+    const who = owner === 'unreadable' ? 'another process' : `process ${owner.pid} on ${owner.host}`;
+    throw new LdlmError(
+      'ERR_LDLM_STATE',
+      `${dir} must be used by one process at a time, got a lock of ${who}; wait for it, use another folder, or delete ${file} if you are sure that it is dead`,
+    );
+  }
+  // Another process may take the dead lock over at the same moment. Moving it away is atomic, and shows what was moved.
+  const aside = `${file}.${process.pid}`;
+  await rename(file, aside).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') ioError(file, 'a lock file that can be moved')(error);
+  });
+  const taken = await readOwner(aside);
+  const isDead = typeof taken === 'object' && taken.pid === owner.pid && taken.started === owner.started;
+  if (taken !== 'gone' && !isDead) await rename(aside, file);
+  else await rm(aside, { force: true });
+}
+
+async function readOwner(file: string): Promise<Owner | 'gone' | 'unreadable'> {
+  try {
+    return ownerSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    const age = await stat(file).then((entry) => Date.now() - entry.mtimeMs, () => undefined);
+    if (age === undefined) return 'gone';
+    // Empty for an instant while its owner writes it; if it stays so, its owner died in that instant.
+    return age < 10_000 ? 'unreadable' : { pid: -1, host: hostname(), started: null };
+  }
+}
+
+async function isAlive(owner: Owner): Promise<boolean> {
+  if (owner.host !== hostname()) return true;
+  if (owner.pid <= 0) return false;
+  const { state, started } = await processState(owner.pid);
+  if (state === 'Z') return false; // it has ended, and waits for its parent to take note
+  if (owner.started !== null && started !== null) return owner.started === started;
+  try {
+    process.kill(owner.pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** State letter and start time (ticks since boot) of a process from /proc; nulls where there is none. */
+async function processState(pid: number): Promise<{ state: string | null; started: string | null }> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  // The second field is the program's name in parentheses, and may hold anything; the third follows the last ')'.
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields?.[0] ?? null, started: fields?.[19] ?? null };
+}

@@ -1,0 +1,86 @@
+// The two tokenizer libraries behind one small interface, and the places where they differ.
+
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { LdlmError } from '../api/errors.js';
+import type { TokenizerDefinition } from './tokenizer_files.js';
+
+/** The name of the library on npm. */
+export type TokenizerKind = 'tokenizers' | '@huggingface/tokenizers';
+
+export interface TokenizerBackend {
+  readonly kind: TokenizerKind;
+  readonly version: string;
+  encodeBatch(texts: readonly string[], addSpecialTokens: boolean): Promise<number[][]>;
+  decodeBatch(batch: readonly number[][], skipSpecialTokens: boolean): Promise<string[]>;
+}
+
+/** Loads `kind`, or the fastest library that is there. */
+export async function loadBackend(definition: TokenizerDefinition, kind?: TokenizerKind): Promise<TokenizerBackend> {
+  if (kind === '@huggingface/tokenizers') return loadJavaScript(definition);
+  if (kind === 'tokenizers') return loadNative(definition);
+  return (await canLoadNative()) ? loadNative(definition) : loadJavaScript(definition);
+}
+
+async function canLoadNative(): Promise<boolean> {
+  return import('tokenizers').then(() => true, () => false);
+}
+
+async function loadNative(definition: TokenizerDefinition): Promise<TokenizerBackend> {
+  const { Tokenizer } = await import('tokenizers').catch((cause: unknown) => {
+    throw new LdlmError('ERR_LDLM_STATE', `the package 'tokenizers' must be installed and loadable, got: ${String(cause)}`, { cause });
+  });
+  const tokenizer = Tokenizer.fromString(JSON.stringify(definition));
+  return {
+    kind: 'tokenizers',
+    version: await packageVersion('tokenizers'),
+    async encodeBatch(texts, addSpecialTokens) {
+      const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
+      return encodings.map((encoding) => encoding.getIds());
+    },
+    async decodeBatch(batch, skipSpecialTokens) {
+      return tokenizer.decodeBatch(batch.map((ids) => [...ids]), skipSpecialTokens);
+    },
+  };
+}
+
+async function loadJavaScript(definition: TokenizerDefinition): Promise<TokenizerBackend> {
+  const { Tokenizer } = await import('@huggingface/tokenizers');
+  // It reads the unknown token of a word-level model from here only. Its clean-up of spaces would change the text.
+  const config = { unk_token: definition.model.unk_token ?? undefined, clean_up_tokenization_spaces: false };
+  const tokenizer = new Tokenizer(definition, config);
+  const encode = (text: string, addSpecialTokens: boolean): number[] => {
+    const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: addSpecialTokens });
+    const unknown = (ids as (number | undefined)[]).findIndex((id) => id === undefined);
+    if (unknown < 0) return ids;
+    throw new LdlmError(
+      'ERR_LDLM_INVALID_ARGUMENT',
+      `every token must be in the vocabulary, because this tokenizer has no unknown token; got '${tokens[unknown]}'`,
+    );
+  };
+  // It refuses an empty list.
+  const decode = (ids: number[], skipSpecialTokens: boolean): string =>
+    ids.length === 0 ? '' : tokenizer.decode(ids, { skip_special_tokens: skipSpecialTokens });
+  return {
+    kind: '@huggingface/tokenizers',
+    version: await packageVersion('@huggingface/tokenizers'),
+    async encodeBatch(texts, addSpecialTokens) {
+      return texts.map((text) => encode(text, addSpecialTokens));
+    },
+    async decodeBatch(batch, skipSpecialTokens) {
+      return batch.map((ids) => decode(ids, skipSpecialTokens));
+    },
+  };
+}
+
+/** The version in the package.json of `name`: in the nearest folder above the file that an import resolves to. */
+async function packageVersion(name: TokenizerKind): Promise<string> {
+  let dir = dirname(createRequire(import.meta.url).resolve(name));
+  for (; dir !== dirname(dir); dir = dirname(dir)) {
+    const text = await readFile(join(dir, 'package.json'), 'utf8').catch(() => undefined);
+    const json = text === undefined ? undefined : (JSON.parse(text) as { name?: string; version?: string });
+    if (json?.name === name && json.version !== undefined) return json.version;
+  }
+  return 'unknown';
+}

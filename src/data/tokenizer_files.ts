@@ -1,0 +1,91 @@
+// Reads tokenizer.json, and the tokenizer_config.json beside it, and finds out which ids end and pad a document.
+
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { LdlmError } from '../api/errors.js';
+import { ioError } from './io_error.js';
+
+const definitionSchema = z.looseObject({
+  added_tokens: z.array(z.looseObject({ id: z.int().min(0), content: z.string(), special: z.boolean() })),
+  // A map for BPE, WordPiece and WordLevel; a list of [token, score] for Unigram.
+  model: z.looseObject({
+    vocab: z.union([z.record(z.string(), z.int().min(0)), z.array(z.tuple([z.string(), z.number()]))]),
+    unk_token: z.string().nullish(),
+  }),
+});
+
+/** tokenizer.json, checked as far as this package reads it; the rest is the libraries'. */
+export type TokenizerDefinition = z.infer<typeof definitionSchema>;
+
+export interface SpecialIds {
+  end: number | null;
+  pad: number | null;
+}
+
+export interface TokenizerFiles {
+  definition: TokenizerDefinition;
+  json: Buffer;
+  specialIds: SpecialIds;
+  vocabularySize: number;
+}
+
+/** Reads `path`, a tokenizer.json or a folder with one. */
+export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> {
+  const requirement = 'a tokenizer.json or a folder with one';
+  const entry = await stat(path).catch(ioError(path, requirement));
+  const file = entry.isDirectory() ? join(path, 'tokenizer.json') : path;
+  const json = await readFile(file).catch(ioError(file, requirement));
+  const parsed = parseJson(file, json.toString('utf8'));
+  const result = definitionSchema.safeParse(parsed);
+  if (!result.success) {
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${file} must be a tokenizer.json in Hugging Face format, got: ${z.prettifyError(result.error)}`);
+  }
+  const definition = parsed as TokenizerDefinition; // not zod's copy of it, which would cost time and memory for a large vocabulary
+  // Truncation and padding stored in the file (as in many sentence encoders) would silently cut documents.
+  definition['truncation'] = null;
+  definition['padding'] = null;
+  const ids = tokenIds(definition);
+  const named = await readSpecialNames(dirname(file));
+  const find = (...names: (string | undefined)[]) => names.map((name) => (name === undefined ? undefined : ids.get(name))).find((id) => id !== undefined) ?? null;
+  const specialIds = {
+    end: find(named.eos_token, named.sep_token, '<|endoftext|>', '</s>', '<eos>', '<|end_of_text|>', '[SEP]'),
+    pad: find(named.pad_token, '[PAD]', '<pad>', '<|pad|>'),
+  };
+  let vocabularySize = 0;
+  for (const id of ids.values()) vocabularySize = Math.max(vocabularySize, id + 1);
+  return { definition, json, specialIds, vocabularySize };
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${file} must hold JSON, got: ${String(cause)}`, { cause });
+  }
+}
+
+function tokenIds({ model, added_tokens }: TokenizerDefinition): Map<string, number> {
+  const entries = Array.isArray(model.vocab)
+    ? model.vocab.map(([token], id): [string, number] => [token, id])
+    : Object.entries(model.vocab);
+  const ids = new Map(entries);
+  for (const { content, id } of added_tokens) ids.set(content, id);
+  return ids;
+}
+
+/** A special token in tokenizer_config.json is its text, or an object with it. */
+const nameSchema = z
+  .union([z.string(), z.looseObject({ content: z.string() }).transform((token) => token.content), z.null().transform(() => undefined)])
+  .optional()
+  .catch(undefined);
+const namesSchema = z.object({ eos_token: nameSchema, sep_token: nameSchema, pad_token: nameSchema });
+
+async function readSpecialNames(dir: string): Promise<z.infer<typeof namesSchema>> {
+  const file = join(dir, 'tokenizer_config.json');
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{}';
+    return ioError(file, 'a readable file')(error);
+  });
+  return namesSchema.parse(parseJson(file, text));
+}

@@ -1,0 +1,89 @@
+// The CPU kernels against their references: closed forms, gradients, and errors no larger than a small multiple of the reference's own.
+#include <cmath>
+
+#include "ops/gelu/gelu.h"
+#include "ops/rms_norm/rms_norm.h"
+#include "support.h"
+
+namespace ldlm {
+
+namespace {
+
+using Function = std::function<Tensor(const std::vector<Tensor>&)>;
+
+// err(kernel, fp64 reference) <= 2 err(fp32 reference, fp64 reference) + atol forward, 3 for each gradient.
+void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs) {
+  const auto run = [&](const Function& f, at::ScalarType dtype) {
+    std::vector<Tensor> leaves;
+    for (const Tensor& input : inputs) leaves.push_back(input.to(dtype).detach().clone().requires_grad_());
+    std::vector<Tensor> results = {f(leaves)};
+    auto generator = at::detail::createCPUGenerator(8);
+    const Tensor weights = at::randn(results[0].sizes(), generator, at::TensorOptions(at::kDouble)).to(dtype);
+    for (const Tensor& gradient : torch::autograd::grad({(results[0] * weights).sum()}, leaves)) results.push_back(gradient);
+    return results;
+  };
+  const auto exact = run(reference, at::kDouble), ours = run(kernel, at::kFloat), theirs = run(reference, at::kFloat);
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const double allowed = (i == 0 ? 2 : 3) * test::max_difference(theirs[i], exact[i]) + 2e-6;
+    EXPECT_LE(test::max_difference(ours[i], exact[i]), allowed) << "result " << i << " of " << inputs[0].sizes();
+  }
+}
+
+}  // namespace
+
+TEST(RmsNorm, HasItsClosedForm) {
+  const Tensor y = rms_norm(at::tensor({3.0f, 4.0f}).view({1, 2}), at::tensor({1.0f, 2.0f}), 0.0);
+  EXPECT_NEAR(y[0][0].item<float>(), 3 / std::sqrt(12.5), 1e-6);
+  EXPECT_NEAR(y[0][1].item<float>(), 8 / std::sqrt(12.5), 1e-6);
+}
+
+TEST(RmsNorm, ReferenceGradientMatchesFiniteDifferences) {
+  const auto options = at::TensorOptions(at::kDouble);
+  const Tensor x = at::randn({3, 8}, options).requires_grad_(), gain = at::randn({8}, options).requires_grad_();
+  EXPECT_LT(test::gradient_error([&] { return rms_norm_reference(x, gain, 1e-6); }, {x, gain}), 1e-7);
+}
+
+TEST(RmsNorm, KernelIsAsGoodAsTheReferenceOnOddSizes) {
+  for (const int64_t rows : {1, 19, 989}) {
+    for (const int64_t width : {8, 768, 1000, 4096}) {
+      const std::vector<Tensor> inputs = {at::randn({rows, width}), at::rand({width}) + 0.5};
+      expect_as_good_as_reference([](const auto& in) { return rms_norm(in[0], in[1], 1e-6); },
+                                  [](const auto& in) { return rms_norm_reference(in[0], in[1], 1e-6); }, inputs);
+    }
+  }
+}
+
+TEST(RmsNorm, KernelReadsSlicesOfAFusedProjection) {
+  const auto heads_of = [](const Tensor& x) { return x.chunk(3, -1)[1].view({2, 5, 3, 8}); };
+  expect_as_good_as_reference([&](const auto& in) { return rms_norm(heads_of(in[0]), in[1], 1e-6); },
+                              [&](const auto& in) { return rms_norm_reference(heads_of(in[0]), in[1], 1e-6); },
+                              {at::randn({2, 5, 72}), at::rand({8}) + 0.5});
+  expect_as_good_as_reference([](const auto& in) { return rms_norm(in[0].transpose(0, 1), {}, 1e-6); },
+                              [](const auto& in) { return rms_norm_reference(in[0].transpose(0, 1), {}, 1e-6); }, {at::randn({6, 4, 8})});
+}
+
+TEST(RmsNorm, RefusesAGainOfAnotherWidthAndTakesAnEmptyBatch) {
+  EXPECT_THROW(rms_norm(at::ones({2, 8}), at::ones({4}), 1e-6), c10::ValueError);
+  EXPECT_EQ(rms_norm(at::ones({0, 8}), at::ones({8}), 1e-6).numel(), 0);
+}
+
+TEST(Gelu, HasItsClosedForm) {
+  const Tensor y = gelu_tanh(at::tensor({-30.0f, -1.0f, 0.0f, 1.0f, 30.0f}));
+  EXPECT_NEAR(y[0].item<float>(), 0, 1e-6);
+  EXPECT_NEAR(y[1].item<float>(), -0.158808, 1e-6);
+  EXPECT_EQ(y[2].item<float>(), 0);
+  EXPECT_NEAR(y[3].item<float>(), 0.841192, 1e-6);
+  EXPECT_NEAR(y[4].item<float>(), 30, 1e-5);
+}
+
+TEST(Gelu, KernelIsAsGoodAsTheReferenceOnOddSizes) {
+  for (const int64_t count : {1, 19, 989, 40000}) {
+    expect_as_good_as_reference([](const auto& in) { return gelu_tanh(in[0]); }, [](const auto& in) { return gelu_tanh_reference(in[0]); },
+                                {3 * at::randn({count})});
+  }
+  const Tensor transposed = at::randn({5, 7}).t();
+  EXPECT_TRUE(at::allclose(gelu_tanh(transposed), gelu_tanh_reference(transposed), 1e-5, 1e-6));
+  EXPECT_EQ(gelu_tanh(at::ones({0, 8})).numel(), 0);
+}
+
+}  // namespace ldlm

@@ -1,0 +1,275 @@
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { syncAndRename, writeFileAtomic } from '../../src/data/atomic.js';
+import { lockFolder } from '../../src/data/lock.js';
+import { PadPacker, WrapPacker } from '../../src/data/packing.js';
+import { cutIntoPieces } from '../../src/data/pieces.js';
+import { prepare, type PrepareOptions, type PrepareProgress } from '../../src/data/prepare.js';
+import { openShards } from '../../src/data/shards.js';
+import { Tokenizer } from '../../src/data/tokenizer.js';
+import { trainByteLevelBpe, trainWordLevel } from '../../src/data/tokenizer_training.js';
+
+const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
+
+let tokenizer: Tokenizer;
+let dir: string;
+beforeAll(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ldlm-words-'));
+  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(await trainWordLevel(['a b c d e f g h'], { maxVocabulary: 20 })));
+  tokenizer = await Tokenizer.load(folder);
+});
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'ldlm-prepare-'));
+});
+
+/** Prepares `lines` and gives all rows, decoded with the end token visible. */
+async function prepareLines(lines: string[], options: Partial<PrepareOptions>) {
+  const input = join(dir, 'in.txt');
+  await writeFile(input, lines.join('\n'));
+  const out = join(dir, 'out');
+  const manifest = await prepare({ inputs: [input], tokenizer, length: 4, packing: 'wrap', out, ...options });
+  await using shards = await openShards(out, { verify: true });
+  const { ids, lengths } = await shards.read(Uint32Array.from({ length: shards.rows }, (_, i) => i));
+  const rows = await tokenizer.decodeBatch(
+    Array.from({ length: shards.rows }, (_, i) => ids.subarray(i * shards.length, (i + 1) * shards.length)),
+    { keepSpecialTokens: true },
+  );
+  return { manifest, rows: rows.map((row) => row.replaceAll('<|endoftext|>', '/').replaceAll(' ', '')), lengths: [...lengths], out };
+}
+
+describe('prepare', () => {
+  it('wrap: joins documents by the end token, cuts every L tokens and counts what does not fill a row', async () => {
+    const { manifest, rows, lengths } = await prepareLines(['a b c', '', 'd e f g h', 'a'], {});
+    expect(rows).toEqual(['abc/', 'defg', 'h/a/']);
+    expect(lengths).toEqual([4, 4, 4]);
+    expect(manifest).toMatchObject({ rows: 3, tokens: 12, realTokens: 12, droppedTokens: 0, documents: 3, truncated: 0, dtype: 'uint16', vocabulary: 10 });
+    expect((await prepareLines(['a b c d e'], { replace: true })).manifest).toMatchObject({ rows: 1, droppedTokens: 2 });
+  });
+
+  it('pad: gives each document a row, the end token and its real length, and counts what it cuts', async () => {
+    const { manifest, rows, lengths } = await prepareLines(['a b', 'c d e', 'a b c d e f', 'h'], { packing: 'pad' });
+    // The tokenizer has no padding token, so the end token fills up.
+    expect(rows).toEqual(['ab//', 'cde/', 'abcd', 'h///']);
+    expect(lengths).toEqual([3, 4, 4, 2]);
+    expect(manifest).toMatchObject({ rows: 4, tokens: 16, realTokens: 13, droppedTokens: 3, documents: 4, truncated: 1 });
+  });
+
+  it('keeps rows in order over shard files, and hashes everything that it names', async () => {
+    const lines = Array.from({ length: 10 }, (_, i) => 'abcdefgh'[i % 8]!);
+    const { manifest, rows, out } = await prepareLines(lines, { packing: 'pad', length: 2, rowsPerShard: 4 });
+    expect(rows).toEqual(lines.map((letter) => `${letter}/`));
+    expect(manifest.shards.map((shard) => shard.rows)).toEqual([4, 4, 2]);
+    for (const { file, sha256: hash, lengths } of manifest.shards) {
+      expect(sha256(await readFile(join(out, file)))).toBe(hash);
+      expect(sha256(await readFile(join(out, lengths!.file)))).toBe(lengths!.sha256);
+    }
+    expect(manifest.inputs).toEqual([{ name: 'in.txt', bytes: 19, sha256: sha256(lines.join('\n')) }]);
+    expect(manifest.tokenizer).toEqual({ kind: tokenizer.kind, version: tokenizer.version, sha256: sha256(await readFile(join(out, 'tokenizer.json'))) });
+    expect((await readdir(out)).length).toBe(8);
+  });
+
+  it('reads several files in order and reports progress up to the last byte', async () => {
+    await writeFile(join(dir, 'b.jsonl'), '{"x":"c d"}\n');
+    await writeFile(join(dir, 'a.txt'), 'a b\n\n\n');
+    const seen: PrepareProgress[] = [];
+    const inputs = [join(dir, 'a.txt'), join(dir, 'b.jsonl')];
+    const manifest = await prepare({ inputs, tokenizer, length: 3, packing: 'wrap', out: join(dir, 'o'), column: 'x', onProgress: (p) => seen.push(p) });
+    expect(manifest.inputs.map((input) => input.name)).toEqual(['a.txt', 'b.jsonl']);
+    expect(seen.at(-1)).toEqual({ bytes: 18, totalBytes: 18, documents: 2, rows: 2, realTokens: 6 });
+    expect(seen.map((p) => p.bytes)).toEqual(seen.map((p) => p.bytes).sort((a, b) => a - b));
+  });
+
+  it('writes 4-byte ids when the vocabulary needs them', async () => {
+    const wide = join(dir, 'wide.json');
+    const json = await trainWordLevel(['a'], { maxVocabulary: 9 });
+    (json['model'] as { vocab: Record<string, number> }).vocab['\u2581z'] = 70_000;
+    await writeFile(wide, JSON.stringify(json));
+    await writeFile(join(dir, 'in.txt'), 'a z a');
+    const out = join(dir, 'out');
+    const manifest = await prepare({ inputs: [join(dir, 'in.txt')], tokenizer: await Tokenizer.load(wide), length: 4, packing: 'wrap', out });
+    expect(manifest).toMatchObject({ dtype: 'uint32', vocabulary: 70_001 });
+    await using shards = await openShards(out);
+    expect([...(await shards.read(Uint32Array.of(0))).ids]).toEqual([2, 70_000, 2, 0]);
+  });
+
+  it('leaves nothing behind when the input is bad, too small, or the work is stopped', async () => {
+    const input = join(dir, 'in.txt');
+    const options = { inputs: [input], tokenizer, length: 4, packing: 'wrap' as const, out: join(dir, 'out') };
+    await writeFile(input, 'a b c d e\n\xff\0');
+    await expect(prepare(options)).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
+    await writeFile(input, 'a b');
+    await expect(prepare(options)).rejects.toThrow(/must fill at least one row of 4 tokens, got 3 tokens/);
+    await expect(prepare({ ...options, packing: 'pad', signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ERR_LDLM_ABORTED' });
+    await expect(prepare({ ...options, length: 0 })).rejects.toThrow('length must be a whole number in 1..65535, got 0');
+    await expect(prepare({ ...options, inputs: [] })).rejects.toThrow(/inputs must name at least one file/);
+    expect(await readdir(dir)).toEqual(['in.txt']);
+  });
+
+  it('replaces a data set only when told to, and never another folder', async () => {
+    await prepareLines(['a b c'], {});
+    await expect(prepareLines(['d e f'], {})).rejects.toThrow(/must be a new or empty folder/);
+    expect((await prepareLines(['d e f'], { replace: true })).rows).toEqual(['def/']);
+    await mkdir(join(dir, 'mine'));
+    await writeFile(join(dir, 'mine', 'letter.txt'), 'dear');
+    await expect(prepareLines(['a b c'], { replace: true, out: join(dir, 'mine') })).rejects.toThrow(/must be a data set/);
+    expect((await readdir(dir)).sort()).toEqual(['in.txt', 'mine', 'out']);
+  });
+
+  it('tokenizes a document in pieces to the tokens of the whole', async () => {
+    const text = `${'It\'s  a long-winded   text, with 1234 numbers\n\nand — gaps. '.repeat(40)}${'x'.repeat(300)} end`;
+    const json = join(dir, 'bpe.json');
+    await writeFile(json, JSON.stringify(await trainByteLevelBpe([text], { vocabulary: 300 })));
+    const bpe = await Tokenizer.load(json);
+    const pieces = [...cutIntoPieces({ text, bytes: 7 }, 64)];
+    expect(pieces.length).toBeGreaterThan(20);
+    expect(pieces.map((piece) => piece.text).join('')).toBe(text);
+    expect(pieces.findIndex((piece) => piece.ends)).toBe(pieces.length - 1);
+    expect(pieces.reduce((sum, piece) => sum + piece.bytes, 0)).toBeCloseTo(7, 9);
+    const cleanlyCut = text.slice(0, text.indexOf('xxx')); // the long word is cut anywhere
+    const cut = [...cutIntoPieces({ text: cleanlyCut, bytes: 0 }, 64)].map((piece) => piece.text);
+    expect((await bpe.encodeBatch(cut)).flat()).toEqual(await bpe.encode(cleanlyCut));
+    expect([...cutIntoPieces({ text: '😀'.repeat(5), bytes: 0 }, 3)].every(({ text: piece }) => Buffer.from(piece).toString() === piece)).toBe(true);
+  });
+});
+
+describe('packers', () => {
+  it('give the same rows for a document in pieces as for the whole', () => {
+    for (const create of [() => new WrapPacker(5, 9), () => new PadPacker(5, 9, 0)]) {
+      const [whole, pieces] = [create(), create()];
+      const documents = [[1, 2, 3], [], [1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3, 4, 5], [4]];
+      const expected = documents.flatMap((document) => whole.add(document, true));
+      const actual = documents.flatMap((document) => [
+        ...pieces.add(document.slice(0, 2), false), ...pieces.add(document.slice(2, 6), false), ...pieces.add(document.slice(6), true),
+      ]);
+      expect(actual).toEqual(expected);
+      expect([pieces.dropped, pieces.truncated]).toEqual([whole.dropped, whole.truncated]);
+    }
+  });
+});
+
+describe('openShards', () => {
+  it('reads the same rows from memory and from the files, in any order, with repeats', async () => {
+    const { out } = await prepareLines(Array.from({ length: 50 }, (_, i) => `a ${'abcdefgh'[i % 8]}`), { packing: 'pad', rowsPerShard: 7 });
+    await using memory = await openShards(out);
+    await using files = await openShards(out, { inMemoryBytes: 0 });
+    const wanted = Uint32Array.of(49, 0, 13, 14, 6, 7, 13);
+    expect(await files.read(wanted)).toEqual(await memory.read(wanted));
+    expect((await memory.read(new Uint32Array(0))).ids.length).toBe(0);
+    await expect(memory.read(Uint32Array.of(50))).rejects.toThrow('a row must be in 0..49, got 50');
+  });
+
+  it('refuses to read after dispose, which may be called twice', async () => {
+    const { out } = await prepareLines(['a b c'], {});
+    for (const inMemoryBytes of [0, 1e6]) {
+      const shards = await openShards(out, { inMemoryBytes });
+      await shards.dispose();
+      await shards.dispose();
+      await expect(shards.read(Uint32Array.of(0))).rejects.toMatchObject({ code: 'ERR_LDLM_STATE' });
+    }
+  });
+
+  it('notices damage: a short file, other bytes, ids outside the vocabulary, a lying manifest', async () => {
+    const { out, manifest } = await prepareLines(['a b c', 'd e f'], { packing: 'pad' });
+    const shard = join(out, 'shard-00000.bin');
+    const bytes = await readFile(shard);
+    await writeFile(shard, Buffer.from(bytes).fill(3, 0, 1));
+    await (await openShards(out)).dispose();
+    await expect(openShards(out, { verify: true })).rejects.toThrow(/is damaged: its SHA-256 must be/);
+    await writeFile(shard, Buffer.from(bytes).fill(0xff, 0, 2));
+    await using damaged = await openShards(out);
+    await expect(damaged.read(Uint32Array.of(0))).rejects.toThrow(/every id must be below the vocabulary of 10, got 65535/);
+    await truncate(shard, 15);
+    await expect(openShards(out)).rejects.toThrow(/must have 16 bytes, as its manifest says, got 15/);
+    await rm(shard);
+    await expect(openShards(out)).rejects.toThrow(/shard-00000\.bin must be a readable file/);
+
+    const lies: [object | string, RegExp][] = [
+      [{ ...manifest, rows: 3 }, /rows must be the sum over its shards \(2\), got 3/],
+      [{ ...manifest, formatVersion: 2 }, /formatVersion/],
+      [{ ...manifest, shards: [{ ...manifest.shards[0], file: '../shard-00000.bin' }] }, /shards\[0\]\.file/],
+      ['{', /must hold JSON/],
+    ];
+    for (const [lie, message] of lies) {
+      await writeFile(join(out, 'manifest.json'), typeof lie === 'string' ? lie : JSON.stringify(lie));
+      await expect(openShards(out)).rejects.toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringMatching(message) });
+    }
+    await expect(openShards(join(dir, 'nowhere'))).rejects.toThrow(/made by `ldlm prepare`/);
+  });
+});
+
+describe('atomic files', () => {
+  it('replace a file whole, and leave no temporary file when that fails', async () => {
+    const path = join(dir, 'a.json');
+    await writeFileAtomic(path, 'old');
+    await writeFileAtomic(path, Buffer.from('new'));
+    expect(await readFile(path, 'utf8')).toBe('new');
+    await mkdir(join(dir, 'folder'));
+    await expect(writeFileAtomic(join(dir, 'folder'), 'x')).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
+    await expect(writeFileAtomic(join(dir, 'none', 'x'), 'x')).rejects.toThrow(/no such file or folder/);
+    expect((await readdir(dir)).sort()).toEqual(['a.json', 'folder']);
+  });
+
+  it('a folder keeps its old content if the new one cannot take its place', async () => {
+    await mkdir(join(dir, 'target'));
+    await writeFile(join(dir, 'target', 'old'), '');
+    await mkdir(join(dir, 'fresh'));
+    await expect(syncAndRename(join(dir, 'fresh'), join(dir, 'target'))).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
+    await expect(syncAndRename(join(dir, 'missing'), join(dir, 'target'), { replace: true })).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
+    expect(await readdir(join(dir, 'target'))).toEqual(['old']);
+    await syncAndRename(join(dir, 'fresh'), join(dir, 'target'), { replace: true });
+    expect(await readdir(dir)).toEqual(['target']);
+  });
+});
+
+describe('lockFolder', () => {
+  const foreign = (owner: object) => writeFile(join(dir, '.lock'), JSON.stringify({ host: hostname(), started: null, ...owner }));
+
+  it('lets one holder in at a time', async () => {
+    const lock = await lockFolder(join(dir, 'new'));
+    await expect(lockFolder(join(dir, 'new'))).rejects.toMatchObject({
+      code: 'ERR_LDLM_STATE',
+      message: expect.stringMatching(new RegExp(`one process at a time, got a lock of process ${process.pid} on`)),
+    });
+    await lock[Symbol.asyncDispose]();
+    await using next = await lockFolder(join(dir, 'new'));
+    await lock[Symbol.asyncDispose](); // a second dispose must not release the lock of another
+    expect(await readdir(join(dir, 'new'))).toEqual([basename(next.file)]);
+  });
+
+  it('takes over the lock of a process that has ended, and of one whose number has a new owner', async () => {
+    const { child } = promisify(execFile)(process.execPath, ['-e', '']);
+    await new Promise((resolve) => child.on('exit', resolve));
+    await foreign({ pid: child.pid });
+    await (await lockFolder(dir))[Symbol.asyncDispose]();
+    if (process.platform !== 'linux') return; // only there the start time is known
+    await foreign({ pid: process.pid, started: '1' });
+    await (await lockFolder(dir))[Symbol.asyncDispose]();
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('respects a living process, another machine, and a lock that is just being written', async () => {
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    try {
+      await foreign({ pid: child.pid });
+      await expect(lockFolder(dir)).rejects.toMatchObject({ code: 'ERR_LDLM_STATE' });
+    } finally {
+      child.kill('SIGKILL');
+    }
+    await foreign({ pid: 1, host: 'elsewhere' });
+    await expect(lockFolder(dir)).rejects.toThrow(/process 1 on elsewhere; wait for it, use another folder, or delete/);
+    await writeFile(join(dir, '.lock'), '');
+    await expect(lockFolder(dir)).rejects.toThrow(/lock of another process/);
+  });
+
+  it('gives a dead lock to exactly one of many that ask at once', async () => {
+    await foreign({ pid: 2 ** 30 });
+    const results = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(dir)));
+    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
+    expect(await readdir(dir)).toEqual(['.lock']);
+  });
+});
