@@ -59,7 +59,8 @@ DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
       time_up(kTimeFeatures, config.dit.width, true, options),
       time_down(config.dit.width, config.dit.width, true, options),
       output_modulation(config.dit.width, 2 * config.dit.width, true, options),
-      output(config.dit.width, config.latent_width, true, options) {
+      output(config.dit.width, config.latent_width, true, options),
+      skip(config.dit.width, 2 * config.latent_width, true, options) {
   for (int64_t i = 0; i < config.dit.layers; ++i) blocks.emplace_back(config.dit.width, config.dit.heads, options);
 }
 
@@ -68,7 +69,9 @@ Tensor DiT::operator()(const Tensor& x_BND, const Tensor& u_B, const Tensor& sel
   Tensor x = input(at::cat({x_BND, self_condition_BND}, -1));                           // [B, N, C]
   for (const DitBlock& block : blocks) x = block(x, condition, rotary);
   const auto m = output_modulation(condition).chunk(2, -1);
-  return output(modulated_norm(x, m[0], m[1]));  // [B, N, D]
+  const auto gates = skip(condition).unsqueeze(1).chunk(2, -1);  // 2 x [B, 1, D]
+  const Tensor estimate = output(modulated_norm(x, m[0], m[1]));  // [B, N, D]
+  return at::addcmul(at::addcmul(estimate, gates[0], x_BND), gates[1], self_condition_BND);
 }
 
 void DiT::reset_parameters(at::Generator& generator) {
@@ -86,7 +89,7 @@ void DiT::reset_parameters(at::Generator& generator) {
     block.modulation.weight.zero_();
     block.modulation.bias.zero_();
   }
-  for (Linear* linear : {&output_modulation, &output}) {
+  for (Linear* linear : {&output_modulation, &output, &skip}) {
     linear->weight.zero_();
     linear->bias.zero_();
   }
@@ -99,6 +102,7 @@ void DiT::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   for (size_t i = 0; i < blocks.size(); ++i) blocks[i].visit(join_name(prefix, "blocks." + std::to_string(i)), visitor);
   output_modulation.visit(join_name(prefix, "output_modulation"), visitor);
   output.visit(join_name(prefix, "output"), visitor);
+  skip.visit(join_name(prefix, "skip"), visitor);
 }
 
 }  // namespace ldlm

@@ -1,6 +1,8 @@
 // The denoising network (x_u, u, self-condition) -> z0_hat: a diffusion transformer (Peebles & Xie 2023) with adaLN-zero, RoPE and
 // RMS norm on queries and keys. The self-condition (the previous estimate of z0, Chen et al. 2023) enters by concatenation.
-// Fed the schedule time u, never the warped time t.
+// Fed the schedule time u, never the warped time t. Two gates by u, one a channel each, carry x_u and the self-condition past the
+// blocks to the estimate: at low noise z0_hat is nearly x_u / a(u), which a trunk of the latents' own width is bad at copying
+// (docs/log.md has the measurement).
 #pragma once
 
 #include "model/config.h"
@@ -33,6 +35,7 @@ struct DiT {
   Linear time_up, time_down;
   std::vector<DitBlock> blocks;
   Linear output_modulation, output;
+  Linear skip;  // C -> gates of x_u and of the self-condition, D each
 };
 
 }  // namespace ldlm

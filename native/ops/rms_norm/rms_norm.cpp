@@ -8,6 +8,7 @@ namespace {
 
 // Enough rows of work for a thread to be worth waking.
 constexpr int64_t kGrain = 1 << 15;
+constexpr int64_t kRowsPerSum = 64;
 
 // x as rows: dense but for the distance between the rows of the dimension before `inner` (a slice of a fused projection).
 std::optional<StridedRows> rows_of(const Tensor& x) {
@@ -24,7 +25,8 @@ const float* data_or_null(const Tensor& t) { return t.defined() ? t.const_data_p
 
 class RmsNormFunction : public torch::autograd::Function<RmsNormFunction> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& input, const Tensor& gain, double eps) {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& input, const std::optional<Tensor>& optional_gain, double eps) {
+    const Tensor gain = optional_gain.value_or(Tensor());
     const Tensor x = rows_of(input) ? input : input.contiguous();
     const StridedRows rows = *rows_of(x);
     Tensor y = at::empty(x.sizes(), x.options()), rstd = at::empty({rows.outer * rows.inner}, x.options());
@@ -44,9 +46,15 @@ class RmsNormFunction : public torch::autograd::Function<RmsNormFunction> {
     const Tensor dy = gradients[0].contiguous();
     Tensor dx = at::empty(x.sizes(), dy.options());
     Tensor dgain = gain.defined() ? at::zeros_like(gain) : Tensor();
-    // One thread: the rows add up in dgain. Training gets its parallelism from the parts of the batch.
-    rms_norm_backward_rows(x.const_data_ptr<float>(), data_or_null(gain), rstd.const_data_ptr<float>(), dy.const_data_ptr<float>(),
-                           dx.mutable_data_ptr<float>(), dgain.defined() ? dgain.mutable_data_ptr<float>() : nullptr, rows, 0, rows.outer);
+    // Blocks of rows, each summed by itself: adding thousands of rows one by one to one fp32 sum would lose digits. One thread, since
+    // training gets its parallelism from the parts of the batch.
+    for (int64_t begin = 0; begin < rows.outer; begin += kRowsPerSum) {
+      Tensor partial = gain.defined() ? at::zeros_like(gain) : Tensor();
+      rms_norm_backward_rows(x.const_data_ptr<float>(), data_or_null(gain), rstd.const_data_ptr<float>(), dy.const_data_ptr<float>(),
+                             dx.mutable_data_ptr<float>(), gain.defined() ? partial.mutable_data_ptr<float>() : nullptr, rows, begin,
+                             std::min(begin + kRowsPerSum, rows.outer));
+      if (gain.defined()) dgain.add_(partial);
+    }
     return {dx, dgain, Tensor()};
   }
 };
@@ -57,7 +65,8 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double eps) {
   TORCH_CHECK_VALUE(!gain.defined() || (gain.dim() == 1 && gain.size(0) == x.size(-1)), "rms_norm: gain must be [C] = [", x.size(-1), "], got ",
                     gain.defined() ? gain.sizes() : at::IntArrayRef{});
   const bool kernel = x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && (!gain.defined() || gain.scalar_type() == at::kFloat);
-  return kernel ? RmsNormFunction::apply(x, gain, eps) : rms_norm_reference(x, gain, eps);
+  if (!kernel) return rms_norm_reference(x, gain, eps);
+  return RmsNormFunction::apply(x, gain.defined() ? std::optional(gain) : std::nullopt, eps);
 }
 
 }  // namespace ldlm

@@ -2,6 +2,8 @@
 
 namespace ldlm {
 
-Tensor rms_norm_reference(const Tensor& x, const Tensor& gain, double eps) { return at::rms_norm(x, {x.size(-1)}, gain, eps); }
+Tensor rms_norm_reference(const Tensor& x, const Tensor& gain, double eps) {
+  return at::rms_norm(x, {x.size(-1)}, gain.defined() ? std::optional(gain) : std::nullopt, eps);
+}
 
 }  // namespace ldlm
