@@ -122,7 +122,9 @@ export class LDLM implements AsyncDisposable {
 
   /** One batch of `count` texts, with the estimate decoded every `previewEvery` evaluations (default 8). */
   async *sampleStream(options: SampleOptions & { previewEvery?: number }): AsyncGenerator<SamplePreview, void, undefined> {
-    const resolved = resolveSampleOptions({ ...options, batch: options.count ?? 1 });
+    const left = new AbortController(); // a reader that leaves the loop wants no more evaluations
+    const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
+    const resolved = resolveSampleOptions({ ...options, signal, batch: options.count ?? 1 });
     const previews: { step: number; ids: Int32Array }[] = [];
     let wake: () => void = () => {};
     const result = this.sampleBatch(resolved, 0, options.previewEvery ?? 8, (step, ids) => {
@@ -130,19 +132,22 @@ export class LDLM implements AsyncDisposable {
       wake();
     });
     let settled = false;
-    const end = result.then(() => undefined, () => undefined).then(() => ((settled = true), wake()));
-    while (!settled || previews.length > 0) {
-      const preview = previews.shift();
-      if (preview) {
-        const samples = await this.toSamples(preview.ids, resolved, 0);
-        yield { step: preview.step, texts: samples.map((s) => s.text), done: false };
-      } else {
-        await new Promise<void>((resolve) => (settled ? resolve() : (wake = resolve)));
+    void result.catch(() => undefined).then(() => ((settled = true), wake()));
+    try {
+      while (!settled || previews.length > 0) {
+        const preview = previews.shift();
+        if (preview) {
+          const samples = await this.toSamples(preview.ids, resolved, 0);
+          yield { step: preview.step, texts: samples.map((s) => s.text), done: false };
+        } else {
+          await new Promise<void>((resolve) => (settled ? resolve() : (wake = resolve)));
+        }
       }
+      const { samples, evaluations } = await result;
+      yield { step: evaluations, texts: samples.map((s) => s.text), done: true };
+    } finally {
+      left.abort();
     }
-    await end;
-    const { samples, evaluations } = await result;
-    yield { step: evaluations, texts: samples.map((s) => s.text), done: true };
   }
 
   /**
