@@ -13,7 +13,7 @@ import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
 import type { NativeAccuracy, NativeJointTrainer, NativeTrainerConfig } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
-import { cleanRun, latestCheckpoint, writeCheckpoint } from './run_folder.js';
+import { cleanRun, copyTokenizer, latestCheckpoint, writeCheckpoint } from './run_folder.js';
 
 /** One logged step, as in RUN/metrics.jsonl. */
 export interface TrainMetrics {
@@ -104,6 +104,7 @@ export class JointTrainer implements AsyncDisposable {
    */
   async *run(data: Shards, options: { signal?: AbortSignal } = {}): AsyncGenerator<TrainMetrics, void, undefined> {
     this.checkData(data);
+    await copyTokenizer(data.dir, this.out);
     if (this.stepsDone === 0) await this.measureStatistics(data);
     const { steps, batch, seed, logEvery, saveEvery } = this.config.train;
     const feed = batches(data, { batch, seed, fromStep: this.stepsDone })[Symbol.asyncIterator]();
@@ -185,6 +186,10 @@ export class JointTrainer implements AsyncDisposable {
     const { maxLength } = this.config.model;
     if (data.length !== maxLength) {
       throw new LdlmError('ERR_LDLM_CONFIG', `model.maxLength must be the length of the prepared data (${data.length}), got ${maxLength}`);
+    }
+    const { packing } = this.config.data;
+    if (data.packing !== packing) {
+      throw new LdlmError('ERR_LDLM_CONFIG', `data.packing must be that of the prepared data (${data.packing}), got ${packing}. Set data.packing=${data.packing}`);
     }
     if (data.vocabulary > this.encoder.shape.vocabulary) {
       throw new LdlmError(

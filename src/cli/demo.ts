@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { LDLM } from '../api/ldlm.js';
 import { lmDefaults } from '../api/lm_pretrainer.js';
 import { loadNative } from '../api/native.js';
-import { copyTokenizer } from '../api/run_folder.js';
+import { latestCheckpoint } from '../api/run_folder.js';
 import { JointTrainer } from '../api/trainer.js';
 import { presets } from '../config/presets.js';
 import type { LdlmConfig } from '../config/types.js';
@@ -69,18 +69,19 @@ async function demo(out: string, signal: AbortSignal): Promise<void> {
   loadNative();
   const setup = clock.lap() + Number(process.env.LDLM_SETUP_SECONDS ?? 0);
 
+  const resumed = (await latestCheckpoint(folders.run)) !== null; // then the corpus and the language model are there already
   say(`1/4  ${STORIES} stories -> ${folders.stories}`);
   await mkdir(out, { recursive: true });
   const stories = writeStories();
-  await writeFileAtomic(folders.stories, stories.join('\n') + '\n');
-  const tokenizer = await makeTokenizer(stories, join(out, 'tokenizer.json'));
-  await prepare({ inputs: [folders.stories], tokenizer, length: tiny().model.maxLength, packing: 'pad', out: folders.data, replace: true, signal });
+  if (!resumed) await writeFileAtomic(folders.stories, stories.join('\n') + '\n');
+  const tokenizer = resumed ? await Tokenizer.load(folders.data) : await makeTokenizer(stories, join(out, 'tokenizer.json'));
+  const { maxLength: length } = tiny().model;
+  if (!resumed) await prepare({ inputs: [folders.stories], tokenizer, length, packing: 'pad', out: folders.data, replace: true, signal });
   await using data = await openShards(folders.data);
   const corpus = clock.lap();
 
-  say(`2/4  a language model on them -> ${folders.lm}`);
-  const lm = await pretrainWithProgress(demoLm(), { data, tokenizer, out: folders.lm, signal });
-  say(`     ${describeLm(lm)}`);
+  say(`2/4  a language model on them -> ${folders.lm}${resumed ? ' (there already)' : ''}`);
+  if (!resumed) say(`     ${describeLm(await pretrainWithProgress(demoLm(), { data, tokenizer, out: folders.lm, signal }))}`);
   const pretrain = clock.lap();
 
   say(`3/4  an LDLM on its hidden states -> ${folders.run}`);
@@ -89,7 +90,6 @@ async function demo(out: string, signal: AbortSignal): Promise<void> {
   config.data.path = folders.data;
   {
     await using trainer = await JointTrainer.create(config, { out: folders.run });
-    await copyTokenizer(folders.data, folders.run);
     await trainWithProgress(trainer, data, signal);
     if (trainer.step < config.train.steps) return say(`stopped at step ${trainer.step}; continue with the same command`);
   }

@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { LdlmError } from '../api/errors.js';
-import { copyTokenizer } from '../api/run_folder.js';
 import { JointTrainer, type TrainMetrics } from '../api/trainer.js';
 import { applySet, parseConfig } from '../config/parse.js';
 import { type PresetName, presetNames, presets } from '../config/presets.js';
@@ -30,7 +29,7 @@ Examples:
   ldlm train --preset tiny --data data/stories --encoder lm --out runs/tiny
   ldlm train --preset base --data data/text --encoder models/gpt2 --out runs/base --set train.lr=1e-4 --set train.batch=64
   ldlm train --config my.json --out runs/mine --resume must
-  ldlm info --preset tiny --json > my.json      a complete configuration to edit (its "config")`;
+  ldlm info --preset tiny --json > my.json      a complete configuration to edit`;
 
 /** The command `ldlm train`. */
 export function trainCommand(): Command {
@@ -53,7 +52,6 @@ async function run(flags: TrainFlags, command: Command): Promise<void> {
   process.stderr.write(`configuration: ${JSON.stringify(config)}\n`);
   await using data = await openShards(config.data.path);
   await using trainer = await JointTrainer.create(config, { out: flags.out, resume: flags.resume });
-  await copyTokenizer(config.data.path, flags.out);
   await interruptible('Finishing the step and saving.', (signal) => trainWithProgress(trainer, data, signal));
   process.stdout.write(`${flags.out}\n`);
 }
@@ -68,7 +66,9 @@ async function resolveConfig(flags: TrainFlags): Promise<LdlmConfig> {
 
 async function readConfig(file: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(file, 'utf8'));
+    const json = JSON.parse(await readFile(file, 'utf8')) as { config?: unknown; parameters?: unknown } | null;
+    // What `ldlm info --json` prints is taken as it is.
+    return json?.config !== undefined && json.parameters !== undefined ? json.config : json;
   } catch (cause) {
     throw new LdlmError('ERR_LDLM_CONFIG', `--config must be a readable JSON file, got ${file}: ${String(cause)}`, { cause });
   }
