@@ -1,0 +1,168 @@
+// Sampling, reconstruction and export of a small trained run, from the command line and from the API.
+
+import { readdir, readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LDLM, type Sample, samplers } from '../../src/index.js';
+import { LENGTH, ldlm, ldlmOutput, makeWorld, SETUP_MS, parseLines, type World } from './fixture.js';
+
+let world: World;
+let run: string;
+let model: LDLM;
+const sample = (...flags: string[]): Promise<string> => ldlmOutput(['sample', '--model', run, '--format', 'jsonl', ...flags]);
+
+beforeAll(async () => {
+  world = await makeWorld();
+  run = world.path('run');
+  // Hardly trained networks answer to every detail of the noise, so that a difference shows; a little more training on so few stories
+  // would make all texts alike.
+  await ldlmOutput(['train', '--config', world.configFile, '--out', run, '--set', 'train.steps=3']);
+  model = await LDLM.load(run);
+}, SETUP_MS);
+afterAll(async () => {
+  await model.dispose();
+  await world[Symbol.asyncDispose]();
+});
+
+describe('ldlm sample', () => {
+  it('gives equal bytes for equal seeds whatever --batch is', async () => {
+    const flags = ['--count', '8', '--steps', '6', '--seed', '7'];
+    const whole = await sample(...flags, '--batch', '8');
+    for (const batch of ['1', '3']) expect(await sample(...flags, '--batch', batch)).toBe(whole);
+    const texts = parseLines<Sample>(whole).map(({ text }) => text);
+    expect(new Set(texts).size).toBeGreaterThan(4);
+    const others = parseLines<Sample>(await sample(...flags.slice(0, -1), '8')).map(({ text }) => text);
+    expect(others).not.toEqual(texts);
+  });
+
+  it('prints the documented keys, one sample a line, and statistics on stderr', async () => {
+    const { stdout, stderr } = await ldlm(['sample', '--model', run, '--count', '3', '--steps', '4', '--seed', '5', '--format', 'jsonl']);
+    const lines = parseLines<Sample>(stdout);
+    expect(lines.map(({ index, seed }) => [index, seed])).toEqual([[0, 5], [1, 5], [2, 5]]);
+    for (const line of lines) {
+      expect(Object.keys(line)).toEqual(['index', 'seed', 'text', 'ids']);
+      expect(line.ids.length).toBeLessThanOrEqual(LENGTH);
+      expect(await world.tokenizer.decode(line.ids)).toBe(line.text);
+    }
+    expect(stderr).toMatch(/3 texts, 4 evaluations each \(ddpm\), .* tokens\/s, seed 5/);
+  });
+
+  it.each(samplers)('runs %s, whose texts depend on the seed only', async (sampler) => {
+    const options = { count: 2, steps: 5, sampler, seed: 3 };
+    const { samples, stats } = await model.sample(options);
+    expect(stats).toMatchObject({ count: 2, evaluations: 5 });
+    expect(parseLines(await sample('--count', '2', '--steps', '5', '--sampler', sampler, '--seed', '3'))).toEqual(samples);
+    expect((await model.sample({ ...options, seed: 4 })).samples.map(({ ids }) => ids)).not.toEqual(samples.map(({ ids }) => ids));
+  });
+
+  it('writes --out, and text one a line', async () => {
+    const flags = ['sample', '--model', run, '--count', '3', '--steps', '4'];
+    expect(await ldlmOutput([...flags, '--out', world.path('samples.txt')])).toBe('');
+    const written = await readFile(world.path('samples.txt'), 'utf8');
+    expect(written).toBe(await ldlmOutput(flags));
+    expect(written.match(/\n/g)).toHaveLength(3);
+  });
+
+  it('takes the averaged weights unless --raw asks for those of the last step', async () => {
+    const flags = ['--count', '4', '--steps', '6'];
+    expect(await sample(...flags, '--raw')).not.toBe(await sample(...flags));
+  });
+
+  it.each([
+    [['--model', 'RUN', '--eta', '2'], 1, /error: eta must be 0 to 1, got 2/],
+    [['--model', 'RUN', '--sampler', 'heun', '--eta', '1'], 1, /error: eta must be left out for heun, which has none, got 1/],
+    [['--model', 'no-such-run'], 1, /error: --model must be a run folder with a finished checkpoint .* got 'no-such-run'/],
+    [['--model', 'RUN', '--count', '0'], 2, /It must be a whole number >= 1, got 0/],
+    [['--model', 'RUN', '--sampler', 'euler'], 2, /Allowed choices are ddim, ddpm, heun, sde/],
+    [[], 2, /required option '--model <run>' not specified/],
+  ])('answers %j with exit code %i and what to do', async (flags, code, message) => {
+    const ended = await ldlm(['sample', ...flags.map((flag) => (flag === 'RUN' ? run : flag))]);
+    expect(ended.stderr).toMatch(message);
+    expect(ended).toMatchObject({ code, stdout: '' });
+  });
+});
+
+describe('LDLM', () => {
+  it.each([
+    [{ count: 0 }, 'count must be a whole number >= 1, got 0'],
+    [{ steps: 1.5 }, 'steps must be a whole number >= 1, got 1.5'],
+    [{ seed: -1 }, 'seed must be a whole number >= 0, got -1'],
+    [{ sampler: 'euler' as 'ddim' }, 'sampler must be one of ddim, ddpm, heun, sde, got euler'],
+    [{ sampler: 'sde' as const, eta: 0 }, 'eta must be left out for sde, which has none, got 0'],
+  ])('refuses %j', async (options, message) => {
+    await expect(model.sample(options)).rejects.toMatchObject({ code: 'ERR_LDLM_INVALID_ARGUMENT', message });
+  });
+
+  it('aborts between two evaluations, and is usable afterwards', async () => {
+    const stop = new AbortController();
+    const running = model.sample({ count: 4, steps: 1_000_000, signal: stop.signal });
+    setTimeout(() => stop.abort(), 30);
+    await expect(running).rejects.toMatchObject({ code: 'ERR_LDLM_ABORTED' });
+    await expect(model.sample({ signal: stop.signal })).rejects.toMatchObject({ code: 'ERR_LDLM_ABORTED' });
+    expect((await model.sample({ steps: 2 })).texts).toHaveLength(1);
+  });
+
+  it('streams previews every few evaluations, and ends with the text that sample gives', async () => {
+    const options = { count: 2, steps: 10, seed: 2 };
+    const previews = [];
+    for await (const preview of model.sampleStream({ ...options, previewEvery: 3 })) previews.push(preview);
+    expect(previews.map(({ step, done }) => [step, done])).toEqual([[3, false], [6, false], [9, false], [10, true]]);
+    expect(previews.every(({ texts }) => texts.length === 2)).toBe(true);
+    expect(previews.at(-1)!.texts).toEqual((await model.sample(options)).texts);
+  });
+
+  it('lets go of a stream that its reader leaves', async () => {
+    const start = performance.now();
+    for await (const { step } of model.sampleStream({ count: 4, steps: 1_000_000, previewEvery: 1 })) if (step >= 2) break;
+    await model.sample({ steps: 2 }); // waits for the job before it
+    expect(performance.now() - start).toBeLessThan(5_000);
+  });
+
+  it('refuses work after dispose, which may be repeated', async () => {
+    const other = await LDLM.load(run);
+    await other.dispose();
+    await other.dispose();
+    await expect(other.sample({})).rejects.toMatchObject({ code: 'ERR_LDLM_STATE', message: expect.stringContaining('disposed') });
+  });
+});
+
+describe('ldlm reconstruct', () => {
+  it('takes texts from stdin and gives text, reconstruction and accuracy', async () => {
+    const texts = world.stories.slice(0, 3);
+    const lines = parseLines<{ text: string; reconstructed: string; accuracy: number }>(
+      await ldlmOutput(['reconstruct', '--model', run, '--format', 'jsonl'], texts.join('\n') + '\n'),
+    );
+    expect(lines.map(({ text }) => text)).toEqual(texts);
+    for (const { text, reconstructed, accuracy } of lines) {
+      const [ids, back] = await world.tokenizer.encodeBatch([text, reconstructed]);
+      const agreeing = ids!.filter((id, i) => back![i] === id).length;
+      // The end token counts too, but is not part of the text.
+      expect(Math.abs(accuracy - agreeing / (ids!.length + 1))).toBeLessThanOrEqual(1 / ids!.length);
+    }
+    expect(await model.reconstruct(texts)).toEqual(lines);
+  });
+
+  it('refuses an empty standard input', async () => {
+    const { code, stderr } = await ldlm(['reconstruct', '--model', run], '\n\n');
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('standard input must hold text') });
+  });
+});
+
+describe('ldlm export', () => {
+  it('writes a folder that samples the same texts and refuses to reconstruct', async () => {
+    const out = world.path('export');
+    expect(await ldlmOutput(['export', '--model', run, '--out', out])).toBe(`${out}\n`);
+    expect((await readdir(out)).sort()).toEqual(['config.json', 'model.safetensors', 'state.json', 'tokenizer.json']);
+    const flags = ['--count', '4', '--steps', '5', '--format', 'jsonl'];
+    expect(await ldlmOutput(['sample', '--model', out, ...flags])).toBe(await sample(...flags));
+    const { code, stderr } = await ldlm(['reconstruct', '--model', out], 'Anna went to the park.');
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('reconstruction must have the latent encoder, got an export for sampling') });
+    const again = await ldlm(['export', '--model', out, '--out', world.path('export-of-export')]);
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('is an export already') });
+  });
+
+  it('never overwrites a folder with files in it', async () => {
+    const { code, stderr } = await ldlm(['export', '--model', run, '--out', run]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: .*run must be a new folder/);
+  });
+});

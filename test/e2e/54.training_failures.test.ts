@@ -1,0 +1,128 @@
+// Trainings that cannot begin or go on: each ends with exit code 1 (2 for wrong usage) and a message that says what to do, and what was
+// saved before stays usable.
+
+import { chmod, cp, mkdir, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { JointTrainer, LDLM, LdlmError, prepare, Tokenizer, trainWordLevel } from '../../src/index.js';
+import { checkpointHashes, latestFolder, ldlm, ldlmOutput, ldlmProgram, makeWorld, SETUP_MS, start, type World } from './fixture.js';
+
+let world: World;
+let run: string;
+const train = (out: string, ...more: string[]): string[] => ['train', '--config', world.configFile, '--out', out, ...more];
+const set = (...assignments: string[]): string[] => assignments.flatMap((assignment) => ['--set', assignment]);
+
+/** A copy of the finished run of 40 steps. */
+async function copyOfRun(name: string): Promise<string> {
+  await cp(run, world.path(name), { recursive: true });
+  return world.path(name);
+}
+
+beforeAll(async () => {
+  world = await makeWorld();
+  run = world.path('run');
+  await ldlmOutput(train(run));
+}, SETUP_MS);
+afterAll(() => world[Symbol.asyncDispose]());
+
+describe('a run that cannot go on', () => {
+  it('stops when the losses are no longer numbers, names where, and keeps the last good checkpoint', async () => {
+    const out = await copyOfRun('diverged');
+    const before = await checkpointHashes(await latestFolder(out));
+    const { code, stderr } = await ldlm(train(out, ...set('train.lr=1e30', 'train.steps=60')));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: the (gradient of [\w.]+|(diffusion|hidden|token|total) loss) must be finite, .*at step 4\d; .*train\.lr/);
+    expect(await latestFolder(out)).toMatch(/step-40$/);
+    expect(await checkpointHashes(await latestFolder(out))).toEqual(before);
+    await using model = await LDLM.load(out);
+    expect((await model.sample({ count: 1, steps: 2 })).texts).toHaveLength(1);
+  });
+
+  it('refuses data of another length', async () => {
+    await prepare({ inputs: [world.path('stories.txt')], tokenizer: world.tokenizer, length: 24, packing: 'pad', out: world.path('short') });
+    const { code, stderr } = await ldlm(train(world.path('a'), '--data', world.path('short')));
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('error: model.maxLength must be the length of the prepared data (24), got 48') });
+  });
+
+  it('refuses data made with a larger vocabulary than the encoder has', async () => {
+    const words = Array.from({ length: 400 }, (_, i) => `word${i} again${i}`);
+    await writeFile(world.path('words.txt'), words.join('\n') + '\n');
+    await writeFile(world.path('words.json'), JSON.stringify(await trainWordLevel(words, { maxVocabulary: 1000 })));
+    const tokenizer = await Tokenizer.load(world.path('words.json'));
+    await prepare({ inputs: [world.path('words.txt')], tokenizer, length: 48, packing: 'pad', out: world.path('words') });
+    const { code, stderr } = await ldlm(train(world.path('b'), '--data', world.path('words')));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: the data must be made with the encoder's tokenizer: it has \d+ token ids, the encoder \d+/);
+  });
+
+  it.each([
+    [['--set', 'train.learningRate=1'], 1, /error: train\.learningRate is not a configuration key: did you mean train\.\w+\?/],
+    [['--set', 'train.lr=-1'], 1, /error: train\.lr must be > 0, got -1/],
+    [['--set', 'train.batch'], 1, /error: --set must be PATH=VALUE/],
+    [['--encoder', 'no-such-folder'], 1, /error: .*no-such-folder/],
+    [['--data', 'no-such-folder'], 1, /error: .*no-such-folder/],
+    [['--resume', 'maybe'], 2, /Allowed choices are auto, never, must/],
+    [['--preset', 'tiny'], 2, /'--config <file>' cannot be used with option '--preset <name>'|cannot be used/],
+  ])('answers %j with exit code %i and what to do', async (flags, code, message) => {
+    const ended = await ldlm(train(world.path('refused'), ...flags));
+    expect(ended.stderr).toMatch(message);
+    expect(ended).toMatchObject({ code, stdout: '' });
+    expect(ended.stderr).not.toContain('This was not expected');
+  });
+
+  it('says so when the folder cannot be written', async (context) => {
+    if (process.getuid?.() === 0) context.skip('root may write everywhere');
+    await mkdir(world.path('sealed'), { mode: 0o555 });
+    const { code, stderr } = await ldlm(train(world.path('sealed', 'run')));
+    await chmod(world.path('sealed'), 0o755);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: .*sealed.* must be .* got: no permission/);
+  });
+
+  it('stops when the disk is full, says so, and leaves the last complete checkpoint in place', async (context) => {
+    // A small disk in a mount namespace of its own, which is gone with the process.
+    const namespace = ['--user', '--map-root-user', '--mount', 'sh', '-ec'];
+    const mountPoint = world.path('disk');
+    await mkdir(mountPoint);
+    const permitted = await start('unshare', [...namespace, 'mount -t tmpfs none "$0"', mountPoint]).ended.catch(() => ({ code: 1 }));
+    if (permitted.code !== 0) context.skip('no permission to mount a small disk');
+    const size = await sizeOf(await latestFolder(run));
+    // Room for one and a half checkpoints.
+    const script = `mount -t tmpfs -o size=${Math.ceil((1.5 * size) / 1024)}k none "$0"; "$@" || code=$?; cat "$0/run/checkpoints/latest"; ls -A "$0/run/checkpoints"; exit $code`;
+    const command = [process.execPath, ldlmProgram, ...train(join(mountPoint, 'run'), ...set('train.saveEvery=5'))];
+    const { code, stdout, stderr } = await start('unshare', [...namespace, script, mountPoint, ...command]).ended;
+    expect(stderr).toMatch(/error: .*(No space left on device|the disk is full)/);
+    expect(stderr).not.toContain('This was not expected');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^step-5\n/);
+    expect(stdout).toContain('\nstep-5\n');
+  });
+
+  it.each([
+    ['the data', (size: number) => size - 10],
+    ['the header', () => 100],
+    ['everything', () => 0],
+  ])('names a model.safetensors that lost %s', async (_, keep) => {
+    const out = await copyOfRun(`truncated-${keep(1000)}`);
+    const file = join(await latestFolder(out), 'model.safetensors');
+    await truncate(file, keep((await stat(file)).size));
+    const { code, stderr } = await ldlm(train(out, ...set('train.steps=45')));
+    expect(code).toBe(1);
+    expect(stderr).toContain(file);
+    expect(stderr).not.toContain('This was not expected');
+  });
+
+  it('errors of the API are LdlmErrors with a code', async () => {
+    const config = world.config();
+    config.model.dit.heads = 3;
+    const failure = await JointTrainer.create(config, { out: world.path('c') }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(LdlmError);
+    expect(failure).toMatchObject({ code: 'ERR_LDLM_CONFIG', message: 'model.dit.heads must divide model.dit.width (16), got 3' });
+  });
+});
+
+async function sizeOf(checkpoint: string): Promise<number> {
+  const names = ['model.safetensors', 'ema.safetensors', 'optimizer.safetensors', 'state.json', 'config.json'];
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(checkpoint, name))).size));
+  return sizes.reduce((sum, bytes) => sum + bytes, 0);
+}
