@@ -36,8 +36,8 @@ void Executor::finish() {
 
 void Executor::post(Message message) {
   const std::lock_guard lock(mailbox_mutex_);
+  mailbox_.push_back(std::move(message));  // kept even if nobody will run it: ~Executor frees it on the JavaScript thread
   if (closed_) return;
-  mailbox_.push_back(std::move(message));
   if (napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking) == napi_closing) closed_ = true;
 }
 
@@ -57,6 +57,8 @@ void Executor::run() {
       applied = wanted;
     }
     work();
+    // What a job has captured may belong to JavaScript (a callback): it is let go of there.
+    post([done = std::make_shared<Work>(std::move(work))](Napi::Env) {});
   }
 }
 

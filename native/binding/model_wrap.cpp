@@ -75,6 +75,7 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
     const SampleRequest request = to_request({info[0], "request"});
     const int64_t token = info[1].ToNumber().Int64Value();
     const auto aborted = std::make_shared<std::atomic<bool>>(false);
+    std::erase_if(running_, [](const auto& entry) { return entry.second.expired(); });
     running_[token] = aborted;
     // Held on the JavaScript thread only: freed with the last message.
     auto listener = info[2].IsFunction() ? std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[2].As<Napi::Function>())) : nullptr;
@@ -104,7 +105,8 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelWrap::abort(const Napi::CallbackInfo& info) {
   const auto found = running_.find(info[0].ToNumber().Int64Value());
-  if (found != running_.end()) *found->second = true;
+  if (found == running_.end()) return info.Env().Undefined();
+  if (const auto aborted = found->second.lock()) *aborted = true;
   return info.Env().Undefined();
 }
 

@@ -31,7 +31,7 @@ class ModelWrap : public Handle<ModelWrap, LoadedModel> {
   // (encoder, layer, ids, lengths, noise, seed) -> Promise<Int32Array [B, L]>
   Napi::Value reconstruct(const Napi::CallbackInfo& info);
 
-  std::map<int64_t, std::shared_ptr<std::atomic<bool>>> running_;
+  std::map<int64_t, std::weak_ptr<std::atomic<bool>>> running_;  // by token; the jobs own the flags
 };
 
 }  // namespace ldlm::binding
