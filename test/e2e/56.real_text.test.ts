@@ -13,7 +13,7 @@ import { ldlm, ldlmOutput, parseLines, readMetrics, SETUP_MS } from './fixture.j
 
 const texts = resolve(packageRoot(), '..', 'shared', 'data', 'wikitext-2');
 const missing = ['valid.txt', 'test.txt'].map((name) => join(texts, name)).filter((file) => !existsSync(file));
-if (missing.length > 0) process.stderr.write(`54.real_text: skipped, because there is no ${missing.join(' and no ')}\n`);
+if (missing.length > 0) process.stderr.write(`56.real_text: skipped, because there is no ${missing.join(' and no ')}\n`);
 
 const LENGTH = 32;
 const VOCABULARY = 512;
@@ -100,20 +100,20 @@ describe.skipIf(missing.length > 0)('real text', () => {
     expect(lines.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
     for (const { loss } of lines) for (const value of Object.values(loss)) expect(value).toSatisfy(Number.isFinite);
     const [first, last] = [lines[0]!.loss, lines.at(-1)!.loss];
-    expect(first.token).toBeCloseTo(Math.log(tokenizer.vocabularySize), 0); // an untrained decoder guesses
+    expect(first.token / Math.log(tokenizer.vocabularySize)).toSatisfy((ratio: number) => ratio > 0.8 && ratio < 1.2); // it guesses
     expect(last.hidden).toBeLessThan(first.hidden);
     expect(last.token).toBeLessThan(first.token);
     expect(last.total).toBeLessThan(first.total);
   });
 
-  it('reconstructs held-out lines with the accuracy that their tokens show', async () => {
+  it('reconstructs held-out lines better than chance', async () => {
     const output = await ldlmOutput(['reconstruct', '--model', path('run'), '--format', 'jsonl', '--device', 'cpu'], heldOut.join('\n') + '\n');
     const results = parseLines<Reconstruction>(output);
     expect(results.map(({ text }) => text)).toEqual(heldOut);
-    for (const { accuracy } of results) {
-      expect(accuracy).toBeGreaterThanOrEqual(0);
-      expect(accuracy).toBeLessThanOrEqual(1);
-    }
+    for (const { accuracy } of results) expect(accuracy * LENGTH).toSatisfy(Number.isInteger); // a share of one full row
+    const mean = results.reduce((sum, { accuracy }) => sum + accuracy, 0) / results.length;
+    expect(mean).toBeGreaterThan(5 / VOCABULARY); // 8 % when this was written
+    expect(mean).toBeLessThanOrEqual(1);
   });
 
   it('samples texts of known tokens, the same for the same seed', async () => {

@@ -29,7 +29,7 @@ describe('presets', () => {
   it('gives a new object at each call', () => {
     presets.tiny().train.steps = 1;
     presets.tiny().train.betas[0] = 0;
-    expect(presets.tiny().train).toMatchObject({ steps: 2000, betas: [0.9, 0.98] });
+    expect(presets.tiny().train).toMatchObject({ steps: 1800, betas: [0.9, 0.98] });
   });
 
   it('naive differs from tiny in the four ingredients only', () => {
@@ -89,8 +89,8 @@ describe('parseConfig', () => {
   it.each([
     ['model.latentEncoder.heads=5', 'model.latentEncoder.heads must divide model.latentWidth (96), got 5'],
     ['model.latentDecoder.heads=7', 'model.latentDecoder.heads must divide model.latentWidth (96), got 7'],
-    ['model.dit.heads=5', 'model.dit.heads must divide model.dit.width (96), got 5'],
-    ['model.dit.heads=32', 'model.dit.heads must leave an even head width (rotary embedding), got 96 / 32 = 3'],
+    ['model.dit.heads=5', 'model.dit.heads must divide model.dit.width (128), got 5'],
+    ['model.dit.heads=128', 'model.dit.heads must leave an even head width (rotary embedding), got 128 / 128 = 1'],
     ['model.latents=49', 'model.latents must be <= model.maxLength (48), got 49'],
     ['train.accumulate=3', 'train.accumulate must divide train.batch (32), got 3'],
     ['recipe.encoderWarmup.min=0.2', 'recipe.encoderWarmup.min must be <= max (0.1), got 0.2'],
@@ -158,7 +158,7 @@ describe('applySet', () => {
 
   it.each([
     ['train.learningRate=1', /^train\.learningRate is not a configuration key: did you mean train\./],
-    ['train.lr.deep=1', /^train\.lr must be an object before train\.lr\.deep can be set, got 0\.0015/],
+    ['train.lr.deep=1', /^train\.lr must be an object before train\.lr\.deep can be set, got 0\.002/],
     ['__proto__.x=1', /is not a configuration key/],
     ['train.lr', /must be PATH=VALUE/],
     ['=1', /must be PATH=VALUE/],
