@@ -2,7 +2,7 @@
 // RMS norm on queries and keys. The self-condition (the previous estimate of z0, Chen et al. 2023) enters by concatenation.
 // Fed the schedule time u, never the warped time t. Two gates by u, one a channel each, carry x_u and the self-condition past the
 // blocks to the estimate: at low noise z0_hat is nearly x_u / a(u), which a trunk of the latents' own width is bad at copying
-// (docs/log.md has the measurement).
+// (docs/log.md has what was measured so far).
 #pragma once
 
 #include "model/config.h"
