@@ -70,6 +70,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
+// Nobody reads the progress any more: the work goes on. Unhandled, every further line would raise the error again.
+process.stderr.on('error', () => {});
 
 try {
   await (await createProgram(process.argv[2])).parseAsync();
