@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/parameters.h"
+#include "ops/linear/linear.h"
 
 namespace ldlm {
 
@@ -10,7 +11,7 @@ namespace ldlm {
 struct Linear {
   Linear() = default;
   Linear(int64_t in, int64_t out, bool with_bias, const at::TensorOptions& options);
-  Tensor operator()(const Tensor& x) const { return at::linear(x, weight, bias); }
+  Tensor operator()(const Tensor& x) const { return ldlm::linear(x, weight, bias); }
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 
   Tensor weight, bias;

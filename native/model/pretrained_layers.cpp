@@ -25,10 +25,7 @@ void LayerNorm::visit(const std::string& prefix, const ParameterVisitor& visitor
 Conv1d::Conv1d(int64_t in, int64_t out, const at::TensorOptions& options)
     : weight(at::empty({in, out}, options)), bias(at::empty({out}, options)) {}
 
-Tensor Conv1d::operator()(const Tensor& x_BLC) const {
-  const Tensor rows = x_BLC.reshape({-1, weight.size(0)});                                  // [B L, in]
-  return at::addmm(bias, rows, weight).view({x_BLC.size(0), x_BLC.size(1), weight.size(1)});  // [B, L, out]
-}
+Tensor Conv1d::operator()(const Tensor& x) const { return ldlm::linear(x, weight.t(), bias); }
 
 void Conv1d::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   visitor(join_name(prefix, "weight"), weight);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/parameters.h"
+#include "ops/linear/linear.h"
 
 namespace ldlm {
 
@@ -20,7 +21,7 @@ struct LayerNorm {
 struct Conv1d {
   Conv1d() = default;
   Conv1d(int64_t in, int64_t out, const at::TensorOptions& options);
-  Tensor operator()(const Tensor& x_BLC) const;
+  Tensor operator()(const Tensor& x) const;
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 
   Tensor weight, bias;

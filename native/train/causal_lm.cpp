@@ -65,8 +65,8 @@ LmLosses CausalLm::losses(const Tensor& ids_BL, const Tensor& lengths_B) const {
 
   const Tensor h_BLC = network.advance(network.embed(ids), 0, identity_layer);
   const Tensor direction = at::layer_norm(h_BLC, {h_BLC.size(2)}) * identity_log_temperature.exp();
-  const Tensor named_BLV = at::linear(direction, network.tokens);
-  const Tensor logits_BLV = at::linear(network.advance(h_BLC, identity_layer, network.layers()), network.tokens);
+  const Tensor named_BLV = ldlm::linear(direction, network.tokens, {});
+  const Tensor logits_BLV = ldlm::linear(network.advance(h_BLC, identity_layer, network.layers()), network.tokens, {});
   return {.next_token = cross_entropy_sum(logits_BLV, next),
           .identity = cross_entropy_sum(named_BLV, current),
           .identity_correct = (named_BLV.detach().argmax(2) == current).sum()};
