@@ -95,14 +95,22 @@ RecipeConfig to_recipe(ObjectReader reader) {
   return config;
 }
 
+MuonConfig to_muon(ObjectReader reader) {
+  const MuonConfig config = {reader.number("lrScale"), reader.number("momentum")};
+  reader.finish();
+  return config;
+}
+
 TrainConfig to_train(ObjectReader reader) {
   TrainConfig config;
   config.steps = reader.integer("steps");
   config.batch = reader.integer("batch");
   config.accumulate = reader.integer("accumulate");
   config.warmup_steps = reader.integer("warmupSteps");
+  config.cooldown_steps = reader.integer("cooldownSteps");
   config.lr = reader.number("lr");
-  config.optimizer = {reader.number("beta1"), reader.number("beta2"), reader.number("eps"), reader.number("weightDecay"), reader.number("clip")};
+  config.optimizer = {reader.number("beta1"), reader.number("beta2"), reader.number("eps"), reader.number("weightDecay"), reader.number("clip"), {}};
+  if (!reader.is_null("muon")) config.optimizer.muon = to_muon(reader.object("muon"));
   config.ema = reader.number("ema");
   config.seed = static_cast<uint64_t>(reader.integer("seed"));
   config.bfloat16 = reader.boolean("bfloat16");

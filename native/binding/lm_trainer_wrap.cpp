@@ -14,7 +14,7 @@ LmConfig to_lm_config(ObjectReader reader) {
 LmTrainConfig to_lm_train_config(ObjectReader reader) {
   LmTrainConfig config;
   config.lr = reader.number("lr");
-  config.optimizer = {reader.number("beta1"), reader.number("beta2"), reader.number("eps"), reader.number("weightDecay"), reader.number("clip")};
+  config.optimizer = {reader.number("beta1"), reader.number("beta2"), reader.number("eps"), reader.number("weightDecay"), reader.number("clip"), {}};
   config.warmup_steps = reader.integer("warmupSteps");
   config.steps = reader.integer("steps");
   config.seed = static_cast<uint64_t>(reader.integer("seed"));

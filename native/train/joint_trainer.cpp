@@ -169,8 +169,10 @@ double JointTrainer::gamma_now() const {
 }
 
 double JointTrainer::lr_now() const {
-  const double progress = static_cast<double>(steps_done_ + 1) / static_cast<double>(std::max<int64_t>(1, config_.train.warmup_steps));
-  return config_.train.lr * std::min(1.0, progress);
+  const auto share = [](int64_t steps, int64_t of) { return std::min(1.0, static_cast<double>(steps) / static_cast<double>(std::max<int64_t>(1, of))); };
+  const double warmup = share(steps_done_ + 1, config_.train.warmup_steps);
+  const double cooldown = share(config_.train.steps - steps_done_, config_.train.cooldown_steps);
+  return config_.train.lr * std::min(warmup, cooldown);
 }
 
 void JointTrainer::update_ema() {

@@ -19,9 +19,9 @@ struct RecipeConfig {
 };
 
 struct TrainConfig {
-  int64_t steps, batch, accumulate, warmup_steps;
+  int64_t steps, batch, accumulate, warmup_steps, cooldown_steps;
   double lr;
-  AdamWConfig optimizer;
+  OptimizerConfig optimizer;
   double ema;
   uint64_t seed;
   bool bfloat16;  // autocast, CUDA only
@@ -96,7 +96,7 @@ class JointTrainer {
   FeatureStatistics statistics_;
   std::vector<NamedParameter> parameters_;
   std::vector<Tensor> tensors_, ema_tensors_;
-  AdamW optimizer_;
+  Optimizer optimizer_;
   int64_t steps_done_ = 0;
 
   struct Sums {  // of observe_statistics, fp64 [H]

@@ -8,7 +8,7 @@ namespace ldlm {
 
 struct LmTrainConfig {
   double lr;  // the highest
-  AdamWConfig optimizer;
+  OptimizerConfig optimizer;
   int64_t warmup_steps, steps;  // linear from 0, then a cosine that reaches lr / 10 at `steps`
   uint64_t seed;
   int64_t micro_batches;  // row ranges that a batch is cut into; as many cores work at once
@@ -53,7 +53,7 @@ class LmTrainer {
   CausalLm model_;
   std::vector<NamedParameter> parameters_;
   std::vector<Tensor> tensors_;  // those of parameters_
-  std::optional<AdamW> optimizer_;
+  std::optional<Optimizer> optimizer_;
   int64_t steps_done_ = 0;
 };
 

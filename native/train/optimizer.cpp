@@ -1,15 +1,33 @@
 #include "train/optimizer.h"
 
+#include "train/muon.h"
+
 namespace ldlm {
 
-AdamW::AdamW(const AdamWConfig& config, const std::vector<NamedParameter>& parameters) : config_(config), parameters_(parameters) {
+namespace {
+
+bool is_matrix(const NamedParameter& parameter) { return parameter.tensor.dim() == 2 && parameter.name.ends_with("weight"); }
+
+// A modulation reads the time, not tokens: its input has one direction a timestep, and no use for equal steps in all of them.
+bool takes_muon(const NamedParameter& parameter) {
+  return is_matrix(parameter) && parameter.name.find("blocks.") != std::string::npos && parameter.name.find("modulation") == std::string::npos;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const OptimizerConfig& config, const std::vector<NamedParameter>& parameters) : config_(config), parameters_(parameters) {
   step_ = at::zeros({}, parameters.front().tensor.options().dtype(at::kFloat).requires_grad(false));
   decayed_.weight_decay = config.weight_decay;
   plain_.weight_decay = 0;
   for (size_t i = 0; i < parameters.size(); ++i) {
-    const bool matrix = parameters[i].tensor.dim() >= 2 && parameters[i].name.ends_with("weight");
-    Group& group = matrix ? decayed_ : plain_;
     const Tensor values = parameters[i].tensor.detach();
+    if (config.muon && takes_muon(parameters[i])) {
+      muon_.members.push_back(i);
+      muon_.parameters.push_back(values);
+      muon_.momentum.push_back(at::zeros_like(values));
+      continue;
+    }
+    AdamGroup& group = is_matrix(parameters[i]) ? decayed_ : plain_;
     group.members.push_back(i);
     group.parameters.push_back(values);
     group.exp_avg.push_back(at::zeros_like(values));
@@ -18,37 +36,62 @@ AdamW::AdamW(const AdamWConfig& config, const std::vector<NamedParameter>& param
   }
 }
 
-Tensor AdamW::step(std::vector<Tensor>& gradients, double lr) {
+Tensor Optimizer::step(std::vector<Tensor>& gradients, double lr) {
   at::NoGradGuard no_grad;
   const Tensor norms_P = at::stack(at::_foreach_norm(gradients, 2));
   const Tensor norm = at::linalg_vector_norm(norms_P);
-  const Tensor shrink = (norm / config_.clip).clamp_min(1.0);  // the kernel divides the gradient by this
-  const Tensor found_inf = at::isfinite(norm).logical_not().to(at::kFloat);
-  step_.add_(1.0 - found_inf);
-  for (Group* group : {&decayed_, &plain_}) {
-    if (group->members.empty()) continue;
-    std::vector<Tensor> own;
-    for (const size_t i : group->members) own.push_back(gradients[i]);
-    at::_fused_adamw_(group->parameters, own, group->exp_avg, group->exp_avg_sq, {}, group->steps, lr, config_.beta1, config_.beta2,
-                      group->weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false, shrink, found_inf);
+  const Tensor shrink = (norm / config_.clip).clamp_min(1.0);  // the gradient is divided by this
+  const Tensor finite = at::isfinite(norm);
+  step_.add_(finite.to(at::kFloat));
+  step_muon(gradients, lr, shrink, finite);
+  for (AdamGroup* group : {&decayed_, &plain_}) {
+    if (!group->members.empty()) step_adam(*group, gradients, lr, shrink, finite);
   }
   return norms_P;
 }
 
-TensorMap AdamW::state() const {
+void Optimizer::step_adam(AdamGroup& group, const std::vector<Tensor>& gradients, double lr, const Tensor& shrink, const Tensor& finite) {
+  std::vector<Tensor> own;
+  for (const size_t i : group.members) own.push_back(gradients[i]);
+  const Tensor found_inf = finite.logical_not().to(at::kFloat);
+  at::_fused_adamw_(group.parameters, own, group.exp_avg, group.exp_avg_sq, {}, group.steps, lr, config_.beta1, config_.beta2,
+                    group.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false, shrink, found_inf);
+}
+
+void Optimizer::step_muon(const std::vector<Tensor>& gradients, double lr, const Tensor& shrink, const Tensor& finite) {
+  const auto update = [&](int64_t begin, int64_t end) {
+    at::NoGradGuard no_grad;  // thread-local
+    for (int64_t k = begin; k < end; ++k) {
+      const auto i = static_cast<size_t>(k);
+      const Tensor &momentum = muon_.momentum[i], &gradient = gradients[muon_.members[i]];
+      // Where the gradient is not finite, its stand-in leaves the momentum as it is, and the step has length 0.
+      const Tensor safe = at::where(finite, gradient / shrink, momentum);
+      muon_update(muon_.parameters[i], safe, momentum, config_.muon->momentum, finite * (lr * config_.muon->lr_scale), config_.weight_decay);
+    }
+  };
+  const auto count = static_cast<int64_t>(muon_.members.size());
+  if (step_.is_cpu()) {
+    at::parallel_for(0, count, 1, update);  // one matrix a core
+  } else {
+    update(0, count);
+  }
+}
+
+TensorMap Optimizer::state() const {
   TensorMap state;
   state["step"] = step_;
-  for (const Group* group : {&decayed_, &plain_}) {
+  for (const AdamGroup* group : {&decayed_, &plain_}) {
     for (size_t k = 0; k < group->members.size(); ++k) {
       const std::string& name = parameters_[group->members[k]].name;
       state[name + ".exp_avg"] = group->exp_avg[k];
       state[name + ".exp_avg_sq"] = group->exp_avg_sq[k];
     }
   }
+  for (size_t k = 0; k < muon_.members.size(); ++k) state[parameters_[muon_.members[k]].name + ".momentum"] = muon_.momentum[k];
   return state;
 }
 
-void AdamW::restore(const TensorMap& saved) {
+void Optimizer::restore(const TensorMap& saved) {
   at::NoGradGuard no_grad;
   for (auto& [name, tensor] : state()) {
     const auto found = saved.find(name);

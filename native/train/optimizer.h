@@ -1,5 +1,6 @@
-// AdamW (Loshchilov & Hutter 2019) over all parameters at once, by libtorch's fused kernels, with clipping and the guard against
-// non-finite gradients folded into the same pass: nothing waits for the device.
+// The update of all parameters at once. AdamW (Loshchilov & Hutter 2019) by libtorch's fused kernels, with clipping and the guard against
+// non-finite gradients folded into the same pass: nothing waits for the device. Muon, where it is configured, takes the matrices of the
+// blocks; embeddings, heads, modulations, biases and gains stay AdamW's.
 #pragma once
 
 #include "io/safetensors.h"
@@ -7,15 +8,21 @@
 
 namespace ldlm {
 
-struct AdamWConfig {
+struct MuonConfig {
+  double lr_scale;  // its learning rate over AdamW's
+  double momentum;
+};
+
+struct OptimizerConfig {
   double beta1, beta2, eps;
   double weight_decay;  // on matrices (names ending in "weight", not the gains of norms) only
   double clip;          // largest norm of the whole gradient
+  std::optional<MuonConfig> muon;
 };
 
-class AdamW {
+class Optimizer {
  public:
-  AdamW(const AdamWConfig& config, const std::vector<NamedParameter>& parameters);
+  Optimizer(const OptimizerConfig& config, const std::vector<NamedParameter>& parameters);
 
   // One update. `gradients` are in the order of the parameters and are overwritten (clipped). Returns the norms of the single
   // gradients before clipping [P] on the device. A gradient that is not finite leaves parameters and state untouched.
@@ -25,15 +32,24 @@ class AdamW {
   void restore(const TensorMap& state);
 
  private:
-  struct Group {
+  struct AdamGroup {
     std::vector<size_t> members;
     std::vector<Tensor> parameters, exp_avg, exp_avg_sq, steps;
     double weight_decay;
   };
+  struct MuonGroup {
+    std::vector<size_t> members;
+    std::vector<Tensor> parameters, momentum;
+  };
 
-  AdamWConfig config_;
+  // `shrink` divides the gradients; where `finite` is false nothing moves.
+  void step_adam(AdamGroup& group, const std::vector<Tensor>& gradients, double lr, const Tensor& shrink, const Tensor& finite);
+  void step_muon(const std::vector<Tensor>& gradients, double lr, const Tensor& shrink, const Tensor& finite);
+
+  OptimizerConfig config_;
   std::vector<NamedParameter> parameters_;
-  Group decayed_, plain_;
+  AdamGroup decayed_, plain_;
+  MuonGroup muon_;
   Tensor step_;  // fp32 scalar on the device: updates made so far
 };
 

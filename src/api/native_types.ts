@@ -14,7 +14,17 @@ export interface NativeTrainerConfig {
   scheduleD: number;
   selfConditioning: number;
   recipe: LdlmConfig['recipe'];
-  train: NativeOptimizerConfig & { steps: number; batch: number; accumulate: number; warmupSteps: number; ema: number; seed: number; bfloat16: boolean };
+  train: NativeOptimizerConfig & {
+    steps: number;
+    batch: number;
+    accumulate: number;
+    warmupSteps: number;
+    cooldownSteps: number;
+    muon: LdlmConfig['train']['muon'];
+    ema: number;
+    seed: number;
+    bfloat16: boolean;
+  };
 }
 
 export interface NativeOptimizerConfig {

@@ -218,6 +218,7 @@ function checkSameModel(now: LdlmConfig, then: LdlmConfig): void {
     ['encoder.layer', c.encoder.layer],
     ['train.seed', c.train.seed],
     ['train.batch', c.train.batch],
+    ['train.muon', c.train.muon],
   ];
   const before = new Map(fixed(then));
   for (const [name, value] of fixed(now)) {
@@ -230,7 +231,7 @@ function checkSameModel(now: LdlmConfig, then: LdlmConfig): void {
 function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTrainerConfig {
   const { train, model, diffusion, recipe } = config;
   const { hiddenWidth, vocabulary } = encoder.shape;
-  const { steps, batch, accumulate, warmupSteps, lr, eps, weightDecay, clip, ema, seed } = train;
+  const { steps, batch, accumulate, warmupSteps, cooldownSteps, lr, eps, muon, weightDecay, clip, ema, seed } = train;
   const [beta1, beta2] = train.betas;
   return {
     model: { ...model, hiddenWidth, vocabulary },
@@ -238,7 +239,10 @@ function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTra
     scheduleD: diffusion.scheduleD,
     selfConditioning: diffusion.selfConditioning,
     recipe,
-    train: { steps, batch, accumulate, warmupSteps, lr, beta1, beta2, eps, weightDecay, clip, ema, seed, bfloat16: train.dtype === 'bfloat16' },
+    train: {
+      steps, batch, accumulate, warmupSteps, cooldownSteps, lr, beta1, beta2, eps, muon, weightDecay, clip, ema, seed,
+      bfloat16: train.dtype === 'bfloat16',
+    },
   };
 }
 

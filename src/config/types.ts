@@ -66,6 +66,11 @@ const recipeSchema = z.strictObject({
   decoderNoise: notNegative('Ingredient 4, sigma_dec: noise added to z0 before the latent decoder in training, >= 0; 0: none.'),
 });
 
+const muonSchema = z.strictObject({
+  lrScale: positive('Learning rate of Muon over train.lr, > 0. The root mean square of its step is 0.2 lr lrScale.'),
+  momentum: belowOne('Decay of the momentum, in [0, 1).'),
+});
+
 const trainSchema = z.strictObject({
   steps: count('Optimiser steps of the whole run, >= 1.'),
   batch: count('B: sequences of an optimiser step, over all accumulated parts, >= 1.'),
@@ -73,8 +78,10 @@ const trainSchema = z.strictObject({
   lr: positive('AdamW learning rate after the warmup, > 0.'),
   betas: z.tuple([belowOne('beta_1'), belowOne('beta_2')]).describe('AdamW moment decays [beta_1, beta_2], each in [0, 1).'),
   eps: positive('AdamW epsilon, > 0.'),
-  weightDecay: notNegative('AdamW weight decay, on matrices only, >= 0.'),
-  warmupSteps: z.int().min(0).describe('Steps of linear learning-rate warmup, >= 0; constant afterwards.'),
+  muon: muonSchema.nullable().describe('Muon for the matrices of the blocks, AdamW for the rest; null: AdamW for all.'),
+  weightDecay: notNegative('Weight decay, on matrices only, >= 0.'),
+  warmupSteps: z.int().min(0).describe('Steps over which the learning rate rises linearly, >= 0; constant afterwards.'),
+  cooldownSteps: z.int().min(0).describe('Last steps, over which the learning rate falls linearly to 0, >= 0.'),
   clip: positive('Largest norm of the gradient, > 0.'),
   ema: belowOne('Decay of the moving average of the weights, in [0, 1), with the ramp (1 + n) / (10 + n).'),
   seed: z.int().min(0).describe('Seed of weights, data order and noise, 0..2^53 - 1.'),

@@ -36,7 +36,15 @@ JointTrainerConfig small_config() {
   config.schedule_d = 3;
   config.self_conditioning = 0.5;
   config.recipe = {true, EncoderWarmup{20, 10, 0.8, 0.001, 0.5}, AdaptiveTimesteps{20, 0.9, 5, 0.05}, 0.5};
-  config.train = {200, kBatch, 2, 5, 3e-3, {0.9, 0.98, 1e-6, 0.01, 1.0}, 0.9, 17, false};
+  config.train = {200, kBatch, 2, 5, 0, 3e-3, {0.9, 0.98, 1e-6, 0.01, 1.0, {}}, 0.9, 17, false};
+  return config;
+}
+
+// With all that a step can do: Muon, and a learning rate that falls within the run.
+JointTrainerConfig full_config() {
+  JointTrainerConfig config = small_config();
+  config.train.steps = 30, config.train.cooldown_steps = 20;
+  config.train.optimizer.muon = MuonConfig{2, 0.95};
   return config;
 }
 
@@ -130,9 +138,22 @@ TEST(JointTrainer, OverfitsOneBatch) {
   EXPECT_GT(last.latent.effective_rank, 1.5);
 }
 
+TEST(JointTrainer, LearningRateRisesStaysAndFallsToNothing) {
+  JointTrainerConfig config = small_config();
+  config.train.steps = 12, config.train.warmup_steps = 4, config.train.cooldown_steps = 5, config.train.lr = 1;
+  auto trainer = ready_trainer(config);
+  std::vector<double> rates;
+  for (int64_t k = 0; k < 12; ++k) {
+    trainer->step(batch_of(0));
+    rates.push_back(trainer->metrics().lr);
+  }
+  const std::vector<double> expected = {0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2};
+  for (size_t k = 0; k < 12; ++k) EXPECT_NEAR(rates[k], expected[k], 1e-12) << k;
+}
+
 TEST(JointTrainer, IsBitwiseTheSameForAnyNumberOfCores) {
   const int threads = at::get_num_threads();
-  auto one = ready_trainer(), two = ready_trainer();
+  auto one = ready_trainer(full_config()), two = ready_trainer(full_config());
   at::set_num_threads(1);
   for (int64_t k = 0; k < 10; ++k) one->step(batch_of(k));
   at::set_num_threads(2);
@@ -144,7 +165,7 @@ TEST(JointTrainer, IsBitwiseTheSameForAnyNumberOfCores) {
 TEST(JointTrainer, ResumesBitwise) {
   const std::string folder = std::filesystem::temp_directory_path() / ("ldlm-resume-" + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
-  auto straight = ready_trainer(), resumed = ready_trainer();
+  auto straight = ready_trainer(full_config()), resumed = ready_trainer(full_config());
   for (int64_t k = 0; k < 30; ++k) {
     if (k == 17) {
       straight->save(folder);

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "ops/gelu/gelu.h"
+#include "ops/linear/linear.h"
 #include "ops/rms_norm/rms_norm.h"
 #include "support.h"
 
@@ -65,6 +66,49 @@ TEST(RmsNorm, KernelReadsSlicesOfAFusedProjection) {
 TEST(RmsNorm, RefusesAGainOfAnotherWidthAndTakesAnEmptyBatch) {
   EXPECT_THROW(rms_norm(at::ones({2, 8}), at::ones({4}), 1e-6), c10::ValueError);
   EXPECT_EQ(rms_norm(at::ones({0, 8}), at::ones({8}), 1e-6).numel(), 0);
+}
+
+TEST(Linear, HasItsClosedForm) {
+  const Tensor y = ldlm::linear(at::tensor({1.0f, 2.0f}).view({1, 2}), at::tensor({3.0f, 4.0f, 5.0f, 6.0f}).view({2, 2}), at::tensor({0.5f, -0.5f}));
+  EXPECT_EQ(y[0][0].item<float>(), 11.5f);
+  EXPECT_EQ(y[0][1].item<float>(), 16.5f);
+}
+
+TEST(Linear, ReferenceGradientMatchesFiniteDifferences) {
+  const auto options = at::TensorOptions(at::kDouble);
+  const Tensor x = at::randn({3, 4, 8}, options).requires_grad_(), weight = at::randn({5, 8}, options).requires_grad_(), bias = at::randn({5}, options).requires_grad_();
+  EXPECT_LT(test::gradient_error([&] { return linear_reference(x, weight, bias); }, {x, weight, bias}), 1e-7);
+}
+
+TEST(Linear, KernelIsAsGoodAsTheReferenceOnOddSizes) {
+  for (const int64_t rows : {1, 19, 989}) {
+    for (const int64_t width : {8, 768, 1000}) {
+      expect_as_good_as_reference([](const auto& in) { return ldlm::linear(in[0], in[1], in[2]); },
+                                  [](const auto& in) { return linear_reference(in[0], in[1], in[2]); },
+                                  {at::randn({rows, width}), at::randn({77, width}) / std::sqrt(width), at::randn({77})});
+    }
+  }
+}
+
+TEST(Linear, KernelTakesTransposedWeightsSlicesAndNoBias) {
+  expect_as_good_as_reference([](const auto& in) { return ldlm::linear(in[0].chunk(3, -1)[1], in[1].t(), {}); },
+                              [](const auto& in) { return linear_reference(in[0].chunk(3, -1)[1], in[1].t(), {}); },
+                              {at::randn({2, 5, 72}), at::randn({24, 40})});
+}
+
+TEST(Linear, RowsDoNotDependOnTheirNumber) {
+  for (const auto& [in, out] : {std::pair{128, 384}, {128, 512}, {512, 128}, {96, 288}, {768, 3072}}) {
+    const Tensor x = at::randn({8 * 48, in}), weight = at::randn({out, in}), all = ldlm::linear(x, weight, {});
+    for (const int64_t samples : {1, 2, 3, 5}) {
+      EXPECT_TRUE(ldlm::linear(x.narrow(0, 48, 48 * samples), weight, {}).equal(all.narrow(0, 48, 48 * samples))) << in << " to " << out;
+    }
+  }
+}
+
+TEST(Linear, RefusesOtherShapesAndTakesAnEmptyBatch) {
+  EXPECT_THROW(ldlm::linear(at::ones({2, 8}), at::ones({3, 4}), {}), c10::Error);
+  EXPECT_THROW(ldlm::linear(at::ones({2, 8}), at::ones({3, 8}), at::ones({4})), c10::Error);
+  EXPECT_EQ(ldlm::linear(at::ones({0, 8}), at::ones({3, 8}), at::ones({3})).numel(), 0);
 }
 
 TEST(Gelu, HasItsClosedForm) {
