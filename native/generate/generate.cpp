@@ -10,10 +10,34 @@ namespace {
 // From this many activations (N x C) on, one sample keeps all cores busy by itself.
 constexpr int64_t kLargeSample = 1 << 16;
 
+// Runs the jobs 0 ... count - 1 on a CPU: one core each, or one after another on all cores where a sample is large. What a job computes
+// does not depend on the others.
+void run_jobs(const ModelConfig& config, int64_t count, const std::function<void(int64_t)>& job) {
+  const auto run = [&](int64_t begin, int64_t end) {
+    const c10::InferenceMode inference;
+    for (int64_t i = begin; i < std::min(end, count); ++i) job(i);
+  };
+  if (config.latents * config.dit.width >= kLargeSample) {
+    run(0, count);
+  } else {
+    // At least one piece a thread, empty or not: a lone piece would run outside a parallel region, and its matrix products, then
+    // split over threads, would round differently.
+    at::parallel_for(0, std::max<int64_t>(count, at::get_num_threads()), 1, run);
+  }
+}
+
 std::vector<Tensor> rows_of(const std::vector<Tensor>& tensors, int64_t row) {
   std::vector<Tensor> rows;
   for (const Tensor& tensor : tensors) rows.push_back(tensor.narrow(0, row, 1));
   return rows;
+}
+
+DitCondition condition_of(const LDLM& model, double u, const at::TensorOptions& options) {
+  const Tensor u_1 = at::full({1}, u, options);
+  if (!options.device().is_cpu()) return model.dit.condition(u_1);
+  DitCondition condition;
+  run_jobs(model.config, 1, [&](int64_t) { condition = model.dit.condition(u_1); });
+  return condition;
 }
 
 Tensor decode(const LDLM& model, const Tensor& z_BND) {
@@ -24,20 +48,9 @@ Tensor decode(const LDLM& model, const Tensor& z_BND) {
 
 Tensor for_each_sample(const ModelConfig& config, const std::vector<Tensor>& inputs,
                        const std::function<Tensor(const std::vector<Tensor>&)>& network) {
-  const int64_t count = inputs[0].size(0);
   if (!inputs[0].device().is_cpu()) return network(inputs);
-  std::vector<Tensor> outputs(static_cast<size_t>(count));
-  const auto run = [&](int64_t begin, int64_t end) {
-    const c10::InferenceMode inference;
-    for (int64_t row = begin; row < std::min(end, count); ++row) outputs[static_cast<size_t>(row)] = network(rows_of(inputs, row));
-  };
-  if (config.latents * config.dit.width >= kLargeSample) {
-    run(0, count);
-  } else {
-    // At least one piece a thread, empty or not: a lone piece would run outside a parallel region, and its matrix products, then
-    // split over threads, would round differently.
-    at::parallel_for(0, std::max<int64_t>(count, at::get_num_threads()), 1, run);
-  }
+  std::vector<Tensor> outputs(static_cast<size_t>(inputs[0].size(0)));
+  run_jobs(config, inputs[0].size(0), [&](int64_t row) { outputs[static_cast<size_t>(row)] = network(rows_of(inputs, row)); });
   return at::cat(outputs);
 }
 
@@ -53,9 +66,9 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
   Tensor self_condition = at::zeros({request.count, shape[0], shape[1]}, at::TensorOptions(at::kFloat).device(device));
   int64_t evaluations = 0;
   const DenoiseFn denoise = [&](const Tensor& x_BND, double u) {
-    const Tensor u_B = at::full({request.count}, u, x_BND.options());
-    self_condition = for_each_sample(model.config, {x_BND, u_B, self_condition}, [&](const std::vector<Tensor>& in) {
-      return model.denoise(in[0], in[1], in[2]);
+    const DitCondition condition = condition_of(model, u, x_BND.options());  // of u alone: once for all samples
+    self_condition = for_each_sample(model.config, {x_BND, self_condition}, [&](const std::vector<Tensor>& in) {
+      return model.dit(in[0], condition, in[1]);
     });
     ++evaluations;
     const bool preview = request.preview_every > 0 && evaluations % request.preview_every == 0;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "ops/adaln/adaln.h"
+
 namespace ldlm {
 
 namespace {
@@ -16,11 +18,10 @@ Tensor time_features(const Tensor& u_B) {
   return at::cat({at::cos(angle), at::sin(angle)}, -1);
 }
 
-// adaLN: layer norm without parameters, then scale and shift by the condition. x [B, N, C], shift and scale [B, C]
-Tensor modulated_norm(const Tensor& x_BNC, const Tensor& shift_BC, const Tensor& scale_BC) {
-  const Tensor normed = at::layer_norm(x_BNC, {x_BNC.size(-1)}, {}, {}, 1e-6);
-  return at::addcmul(shift_BC.unsqueeze(1), normed, 1 + scale_BC.unsqueeze(1));
-}
+constexpr double kNormEpsilon = 1e-6;
+
+// [B, K width] -> K x [B, 1, width]
+std::vector<Tensor> pieces(const Tensor& x, int64_t width) { return x.unsqueeze(1).split(width, -1); }
 
 }  // namespace
 
@@ -33,15 +34,14 @@ DitBlock::DitBlock(int64_t width, int64_t heads, const at::TensorOptions& option
       output(width, width, true, options),
       feed_forward(width, true, options) {}
 
-Tensor DitBlock::operator()(const Tensor& x_BNC, const Tensor& condition_BC, const RotaryTable& rotary) const {
-  const auto m = modulation(condition_BC).chunk(6, -1);  // 6 x [B, C]
-  const auto projected = qkv(modulated_norm(x_BNC, m[0], m[1])).chunk(3, -1);
-  const Tensor q = rotary.rotate(split_heads(projected[0], heads, query_norm));  // [B, heads, N, d]
-  const Tensor k = rotary.rotate(split_heads(projected[1], heads, key_norm));
+Tensor DitBlock::operator()(const Tensor& x_BNC, const std::vector<Tensor>& modulation, const RotaryTable& rotary) const {
+  const auto projected = qkv(adaln(x_BNC, modulation[0], modulation[1], kNormEpsilon)).chunk(3, -1);
+  const Tensor q = rotary(query_norm(view_heads(projected[0], heads))).transpose(1, 2);  // [B, heads, N, d]
+  const Tensor k = rotary(key_norm(view_heads(projected[1], heads))).transpose(1, 2);
   const Tensor v = split_heads(projected[2], heads);
   const Tensor attended = output(merge_heads(at::scaled_dot_product_attention(q, k, v)));
-  const Tensor x = at::addcmul(x_BNC, m[2].unsqueeze(1), attended);
-  return at::addcmul(x, m[5].unsqueeze(1), feed_forward(modulated_norm(x, m[3], m[4])));
+  const Tensor x = at::addcmul(x_BNC, modulation[2], attended);
+  return at::addcmul(x, modulation[5], feed_forward(adaln(x, modulation[3], modulation[4], kNormEpsilon)));
 }
 
 void DitBlock::visit(const std::string& prefix, const ParameterVisitor& visitor) {
@@ -64,14 +64,20 @@ DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
   for (int64_t i = 0; i < config.dit.layers; ++i) blocks.emplace_back(config.dit.width, config.dit.heads, options);
 }
 
-Tensor DiT::operator()(const Tensor& x_BND, const Tensor& u_B, const Tensor& self_condition_BND) const {
-  const Tensor condition = at::silu(time_down(at::silu(time_up(time_features(u_B)))));  // [B, C]
-  Tensor x = input(at::cat({x_BND, self_condition_BND}, -1));                           // [B, N, C]
-  for (const DitBlock& block : blocks) x = block(x, condition, rotary);
-  const auto m = output_modulation(condition).chunk(2, -1);
-  const auto gates = skip(condition).unsqueeze(1).chunk(2, -1);  // 2 x [B, 1, D]
-  const Tensor estimate = output(modulated_norm(x, m[0], m[1]));  // [B, N, D]
-  return at::addcmul(at::addcmul(estimate, gates[0], x_BND), gates[1], self_condition_BND);
+DitCondition DiT::condition(const Tensor& u_B) const {
+  const Tensor features = at::silu(time_down(at::silu(time_up(time_features(u_B)))));  // [B, C]
+  DitCondition condition;
+  for (const DitBlock& block : blocks) condition.blocks.push_back(pieces(block.modulation(features), features.size(1)));
+  condition.output = pieces(output_modulation(features), features.size(1));
+  condition.skip = pieces(skip(features), output.weight.size(0));
+  return condition;
+}
+
+Tensor DiT::operator()(const Tensor& x_BND, const DitCondition& condition, const Tensor& self_condition_BND) const {
+  Tensor x = input(at::cat({x_BND, self_condition_BND}, -1));  // [B, N, C]
+  for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i](x, condition.blocks[i], rotary);
+  const Tensor estimate = output(adaln(x, condition.output[0], condition.output[1], kNormEpsilon));  // [B, N, D]
+  return at::addcmul(at::addcmul(estimate, condition.skip[0], x_BND), condition.skip[1], self_condition_BND);
 }
 
 void DiT::reset_parameters(at::Generator& generator) {

@@ -10,10 +10,17 @@
 
 namespace ldlm {
 
+// What the network makes of u alone. A sampling step has one u for all samples and computes this once: B is then 1.
+struct DitCondition {
+  std::vector<std::vector<Tensor>> blocks;  // of each: shift, scale and gate of attention, then of feed-forward, [B, 1, C]
+  std::vector<Tensor> output;               // shift, scale [B, 1, C]
+  std::vector<Tensor> skip;                 // gates of x_u and of the self-condition [B, 1, D]
+};
+
 struct DitBlock {
   DitBlock(int64_t width, int64_t heads, const at::TensorOptions& options);
-  // x [B, N, C], condition [B, C] (already through SiLU)
-  Tensor operator()(const Tensor& x_BNC, const Tensor& condition_BC, const RotaryTable& rotary) const;
+  // x [B, N, C], modulation as in DitCondition
+  Tensor operator()(const Tensor& x_BNC, const std::vector<Tensor>& modulation, const RotaryTable& rotary) const;
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 
   int64_t heads;
@@ -25,8 +32,10 @@ struct DitBlock {
 
 struct DiT {
   DiT(const ModelConfig& config, const at::TensorOptions& options);
-  // x_u [B, N, D], u [B] in [0, 1], self_condition [B, N, D] (zeros where there is none) -> z0_hat [B, N, D]
-  Tensor operator()(const Tensor& x_BND, const Tensor& u_B, const Tensor& self_condition_BND) const;
+  // u [B] in [0, 1]
+  DitCondition condition(const Tensor& u_B) const;
+  // x_u [B, N, D], self_condition [B, N, D] (zeros where there is none) -> z0_hat [B, N, D]
+  Tensor operator()(const Tensor& x_BND, const DitCondition& condition, const Tensor& self_condition_BND) const;
   void reset_parameters(at::Generator& generator);
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 

@@ -4,6 +4,7 @@
 
 #include "ops/gelu/gelu.h"
 #include "ops/rms_norm/rms_norm.h"
+#include "ops/rotary/rotary.h"
 
 namespace ldlm {
 
@@ -46,19 +47,13 @@ RotaryTable::RotaryTable(int64_t length, int64_t head_width, const at::TensorOpt
   sin = at::sin(angle).to(options);
 }
 
-Tensor RotaryTable::rotate(const Tensor& x) const {
-  const auto halves = x.chunk(2, -1);
-  const Tensor c = cos.to(x.scalar_type()), s = sin.to(x.scalar_type());
-  return at::cat({halves[0] * c - halves[1] * s, halves[1] * c + halves[0] * s}, -1);
+Tensor RotaryTable::operator()(const Tensor& x_BLHd) const { return rotary(x_BLHd, cos, sin); }
+
+Tensor view_heads(const Tensor& x_BLC, int64_t heads) {
+  return x_BLC.view({x_BLC.size(0), x_BLC.size(1), heads, x_BLC.size(2) / heads});
 }
 
-Tensor split_heads(const Tensor& x_BLC, int64_t heads) {
-  return x_BLC.view({x_BLC.size(0), x_BLC.size(1), heads, x_BLC.size(2) / heads}).transpose(1, 2);  // [B, heads, L, d]
-}
-
-Tensor split_heads(const Tensor& x_BLC, int64_t heads, const RmsNorm& norm) {
-  return norm(x_BLC.view({x_BLC.size(0), x_BLC.size(1), heads, x_BLC.size(2) / heads})).transpose(1, 2);
-}
+Tensor split_heads(const Tensor& x_BLC, int64_t heads) { return view_heads(x_BLC, heads).transpose(1, 2); }
 
 Tensor merge_heads(const Tensor& x_BHLd) { return x_BHLd.transpose(1, 2).flatten(2); }
 

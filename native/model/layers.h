@@ -44,16 +44,16 @@ struct FeedForward {
 struct RotaryTable {
   RotaryTable() = default;
   RotaryTable(int64_t length, int64_t head_width, const at::TensorOptions& options);
-  // x [B, heads, length, head_width]: rotates the pairs (x_i, x_{i + head_width/2}).
-  Tensor rotate(const Tensor& x) const;
+  // Rotates the pairs (x_i, x_{i + head_width/2}).
+  Tensor operator()(const Tensor& x_BLHd) const;
 
   Tensor cos, sin;
 };
 
-// [B, L, heads * d] -> [B, heads, L, d] and back.
+// [B, L, heads * d] -> [B, L, heads, d]: what is done to every head's vector is done here, where it lies dense in memory.
+Tensor view_heads(const Tensor& x_BLC, int64_t heads);
+// [B, L, heads * d] -> [B, heads, L, d], for attention, and back.
 Tensor split_heads(const Tensor& x_BLC, int64_t heads);
-// The same with every head's vector normalised, before the transposition while it lies dense in memory.
-Tensor split_heads(const Tensor& x_BLC, int64_t heads, const RmsNorm& norm);
 Tensor merge_heads(const Tensor& x_BHLd);
 
 // Fills `weight` from N(0, deviation^2), cut at 2 deviations, on the CPU so that equal seeds give equal weights on every device.

@@ -28,7 +28,7 @@ struct LDLM {
 
   Tensor encode(const Tensor& h_BLH) const { return latent_encoder(h_BLH); }
   Tensor denoise(const Tensor& x_BND, const Tensor& u_B, const Tensor& self_condition_BND) const {
-    return dit(x_BND, u_B, self_condition_BND);
+    return dit(x_BND, dit.condition(u_B), self_condition_BND);
   }
   // Latents to token ids [B, L] int64, greedily.
   Tensor decode(const Tensor& z_BND) const { return token_decoder(latent_decoder(z_BND)).argmax(-1); }

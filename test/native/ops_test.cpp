@@ -1,9 +1,11 @@
 // The CPU kernels against their references: closed forms, gradients, and errors no larger than a small multiple of the reference's own.
 #include <cmath>
 
+#include "ops/adaln/adaln.h"
 #include "ops/gelu/gelu.h"
 #include "ops/linear/linear.h"
 #include "ops/rms_norm/rms_norm.h"
+#include "ops/rotary/rotary.h"
 #include "support.h"
 
 namespace ldlm {
@@ -128,6 +130,80 @@ TEST(Gelu, KernelIsAsGoodAsTheReferenceOnOddSizes) {
   const Tensor transposed = at::randn({5, 7}).t();
   EXPECT_TRUE(at::allclose(gelu_tanh(transposed), gelu_tanh_reference(transposed), 1e-5, 1e-6));
   EXPECT_EQ(gelu_tanh(at::ones({0, 8})).numel(), 0);
+}
+
+TEST(Adaln, HasItsClosedForm) {
+  const Tensor y = adaln(at::tensor({1.0f, 3.0f}).view({1, 1, 2}), at::tensor({5.0f, 0.0f}).view({1, 1, 2}), at::tensor({0.0f, 1.0f}).view({1, 1, 2}), 0);
+  EXPECT_NEAR(y[0][0][0].item<float>(), 4, 1e-6);
+  EXPECT_NEAR(y[0][0][1].item<float>(), 2, 1e-6);
+}
+
+TEST(Adaln, ReferenceGradientMatchesFiniteDifferences) {
+  const auto options = at::TensorOptions(at::kDouble);
+  const Tensor x = at::randn({2, 3, 8}, options).requires_grad_(), shift = at::randn({2, 1, 8}, options).requires_grad_();
+  const Tensor scale = at::randn({2, 1, 8}, options).requires_grad_();
+  EXPECT_LT(test::gradient_error([&] { return adaln_reference(x, shift, scale, 1e-6); }, {x, shift, scale}), 1e-7);
+}
+
+TEST(Adaln, KernelIsAsGoodAsTheReferenceOnOddSizes) {
+  const auto ours = [](const auto& in) { return adaln(in[0], in[1], in[2], 1e-6); };
+  const auto theirs = [](const auto& in) { return adaln_reference(in[0], in[1], in[2], 1e-6); };
+  for (const int64_t rows : {1, 19, 989}) {
+    for (const int64_t width : {8, 768, 1000, 4096}) {
+      expect_as_good_as_reference(ours, theirs, {at::randn({2, rows, width}) + 3, at::randn({2, 1, width}), at::randn({2, 1, width})});
+    }
+  }
+  expect_as_good_as_reference(ours, theirs, {at::randn({3, 5, 8}), at::randn({1, 1, 8}), at::randn({1, 1, 8})});  // shared by the samples
+}
+
+TEST(Adaln, ReadsSlicesOfAFusedProjection) {
+  const auto slices = [](const auto& in, auto f) {
+    const auto m = in[1].unsqueeze(1).split(16, -1);
+    return f(in[0], m[1], m[2], 1e-6);
+  };
+  expect_as_good_as_reference([&](const auto& in) { return slices(in, adaln); }, [&](const auto& in) { return slices(in, adaln_reference); },
+                              {at::randn({3, 7, 16}), at::randn({3, 48})});
+  const at::NoGradGuard sampling;
+  const std::vector<Tensor> in = {at::randn({3, 7, 16}), at::randn({1, 48})};
+  EXPECT_LT(test::max_difference(slices(in, adaln), slices(in, adaln_reference)), 1e-5);
+}
+
+TEST(Adaln, RefusesOtherShapesAndTakesAnEmptyBatch) {
+  EXPECT_THROW(adaln(at::ones({2, 3, 8}), at::ones({2, 1, 8}), at::ones({2, 1, 4}), 1e-6), c10::ValueError);
+  EXPECT_THROW(adaln(at::ones({2, 3, 8}), at::ones({2, 8}), at::ones({2, 8}), 1e-6), c10::ValueError);
+  EXPECT_EQ(adaln(at::ones({0, 3, 8}), at::ones({0, 1, 8}), at::ones({0, 1, 8}), 1e-6).numel(), 0);
+}
+
+TEST(Rotary, HasItsClosedForm) {
+  const Tensor cos = at::tensor({0.6f}).view({1, 1}), sin = at::tensor({0.8f}).view({1, 1});
+  const Tensor y = rotary(at::tensor({1.0f, 2.0f}).view({1, 1, 1, 2}), cos, sin);
+  EXPECT_NEAR(y.flatten()[0].item<float>(), -1, 1e-6);
+  EXPECT_NEAR(y.flatten()[1].item<float>(), 2, 1e-6);
+}
+
+TEST(Rotary, KernelIsAsGoodAsTheReferenceOnSlicesAndOddSizes) {
+  for (const int64_t length : {1, 19, 989}) {
+    for (const int64_t heads : {1, 3}) {
+      for (const int64_t width : {2, 10, 64}) {
+        const Tensor angle = at::rand({length, width / 2}) * 7, cos = at::cos(angle), sin = at::sin(angle);
+        const auto with = [&](auto f) {
+          return [=](const auto& in) {
+            const Tensor slice = in[0].chunk(3, -1)[1].view({2, length, heads, width});
+            return at::cat({f(slice, cos.to(slice.scalar_type()), sin.to(slice.scalar_type())),
+                            f(slice.contiguous(), cos.to(slice.scalar_type()), sin.to(slice.scalar_type()))});
+          };
+        };
+        expect_as_good_as_reference(with(rotary), with(rotary_reference), {at::randn({2, length, 3 * heads * width})});
+      }
+    }
+  }
+  const Tensor transposed = at::randn({2, 3, 5, 8}).transpose(1, 2), table = at::rand({5, 4});
+  EXPECT_LT(test::max_difference(rotary(transposed, table, table), rotary_reference(transposed, table, table)), 1e-6);
+}
+
+TEST(Rotary, RefusesTablesOfAnotherLengthAndTakesAnEmptyBatch) {
+  EXPECT_THROW(rotary(at::ones({1, 5, 2, 8}), at::ones({4, 4}), at::ones({4, 4})), c10::ValueError);
+  EXPECT_EQ(rotary(at::ones({0, 5, 2, 8}), at::ones({5, 4}), at::ones({5, 4})).numel(), 0);
 }
 
 }  // namespace ldlm

@@ -49,7 +49,7 @@ void expect_parity_of_all(const std::string& folder, const ModelConfig& config) 
   expect_parity(golden, "latent_encoder", [&](const std::vector<Tensor>& in) { return model.latent_encoder(in[0]); });
   expect_parity(golden, "latent_decoder", [&](const std::vector<Tensor>& in) { return model.latent_decoder(in[0]); });
   expect_parity(golden, "token_decoder", [&](const std::vector<Tensor>& in) { return model.token_decoder(in[0]); });
-  expect_parity(golden, "dit", [&](const std::vector<Tensor>& in) { return model.dit(in[0], in[1], in[2]); });
+  expect_parity(golden, "dit", [&](const std::vector<Tensor>& in) { return model.denoise(in[0], in[1], in[2]); });
 }
 
 TEST(PyTorchParity, NetworksAndGradientsEqualPyTorch) { expect_parity_of_all("ldlm-tiny", kTiny); }

@@ -1,6 +1,7 @@
 #include "ops/gelu/gelu.h"
 
 #include "ops/gelu/gelu_cpu.h"
+#include "ops/wants_gradient.h"
 
 namespace ldlm {
 
@@ -8,16 +9,20 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 15;
 
+Tensor run_forward(const Tensor& x) {
+  Tensor y = at::empty_like(x);
+  const float* in = x.const_data_ptr<float>();
+  float* out = y.mutable_data_ptr<float>();
+  at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) { gelu_forward(in + begin, out + begin, end - begin); });
+  return y;
+}
+
 class GeluFunction : public torch::autograd::Function<GeluFunction> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& input) {
     const Tensor x = input.contiguous();
-    Tensor y = at::empty_like(x);
-    const float* in = x.const_data_ptr<float>();
-    float* out = y.mutable_data_ptr<float>();
-    at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) { gelu_forward(in + begin, out + begin, end - begin); });
     context->save_for_backward({x});
-    return y;
+    return run_forward(x);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
@@ -34,7 +39,8 @@ class GeluFunction : public torch::autograd::Function<GeluFunction> {
 
 Tensor gelu_tanh(const Tensor& x) {
   const bool kernel = x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
-  return kernel ? GeluFunction::apply(x) : gelu_tanh_reference(x);
+  if (!kernel) return gelu_tanh_reference(x);
+  return wants_gradient({x}) ? GeluFunction::apply(x) : run_forward(x.contiguous());
 }
 
 }  // namespace ldlm

@@ -1,5 +1,7 @@
 #include "ops/linear/linear.h"
 
+#include "ops/wants_gradient.h"
+
 #ifdef LDLM_ONEDNN
 // Exported by libtorch_cpu, but its header is not among those shipped; CMakeLists.txt looks whether it is there.
 // result = alpha mat1 mat2 + beta result, for dense or transposed matrices; primitives are cached by shape.
@@ -69,8 +71,7 @@ Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {
   if (!takes_onednn(x, weight_OI)) return linear_reference(x, weight_OI, bias_O);
   TORCH_CHECK_VALUE(weight_OI.dim() == 2 && weight_OI.size(1) == x.size(-1), "linear: weight must be [O, ", x.size(-1), "], got ", weight_OI.sizes());
   TORCH_CHECK_VALUE(!bias_O.defined() || bias_O.sizes() == weight_OI.sizes().slice(0, 1), "linear: bias must be [", weight_OI.size(0), "], got ", bias_O.sizes());
-  const bool differentiable = x.requires_grad() || weight_OI.requires_grad() || (bias_O.defined() && bias_O.requires_grad());
-  if (!at::GradMode::is_enabled() || !differentiable) return project(x, weight_OI, bias_O);
+  if (!wants_gradient({x, weight_OI, bias_O})) return project(x, weight_OI, bias_O);
   return LinearFunction::apply(x, weight_OI, bias_O.defined() ? std::optional(bias_O) : std::nullopt);
 }
 

@@ -1,6 +1,8 @@
 #include "ops/rms_norm/rms_norm.h"
 
 #include "ops/rms_norm/rms_norm_cpu.h"
+#include "ops/rows_of.h"
+#include "ops/wants_gradient.h"
 
 namespace ldlm {
 
@@ -10,33 +12,31 @@ namespace {
 constexpr int64_t kGrain = 1 << 15;
 constexpr int64_t kRowsPerSum = 64;
 
-// x as rows: dense but for the distance between the rows of the dimension before `inner` (a slice of a fused projection).
-std::optional<StridedRows> rows_of(const Tensor& x) {
-  const int64_t width = x.size(-1);
-  if (x.is_contiguous()) return StridedRows{x.numel() / width, 1, width, width};
-  if (x.dim() == 4 && x.stride(3) == 1 && x.stride(2) == width && x.stride(0) == x.size(1) * x.stride(1)) {
-    return StridedRows{x.size(0) * x.size(1), x.size(2), width, x.stride(1)};
-  }
-  if (x.dim() == 3 && x.stride(2) == 1 && x.stride(0) == x.size(1) * x.stride(1)) return StridedRows{x.size(0) * x.size(1), 1, width, x.stride(1)};
-  return std::nullopt;
-}
-
 const float* data_or_null(const Tensor& t) { return t.defined() ? t.const_data_ptr<float>() : nullptr; }
+
+struct Forward {
+  Tensor x, y, rstd;  // x as it was read
+};
+
+Forward run_forward(const Tensor& input, const Tensor& gain, double eps) {
+  const Tensor x = rows_of(input) ? input : input.contiguous();
+  const StridedRows rows = *rows_of(x);
+  Tensor y = at::empty(x.sizes(), x.options()), rstd = at::empty({rows.outer * rows.inner}, x.options());
+  const float *in = x.const_data_ptr<float>(), *g = data_or_null(gain);
+  float *out = y.mutable_data_ptr<float>(), *scales = rstd.mutable_data_ptr<float>();
+  at::parallel_for(0, rows.outer, std::max<int64_t>(1, kGrain / (rows.inner * rows.width)), [&](int64_t begin, int64_t end) {
+    rms_norm_forward_rows(in, g, out, scales, rows, static_cast<float>(eps), begin, end);
+  });
+  return {x, y, rstd};
+}
 
 class RmsNormFunction : public torch::autograd::Function<RmsNormFunction> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& input, const std::optional<Tensor>& optional_gain, double eps) {
     const Tensor gain = optional_gain.value_or(Tensor());
-    const Tensor x = rows_of(input) ? input : input.contiguous();
-    const StridedRows rows = *rows_of(x);
-    Tensor y = at::empty(x.sizes(), x.options()), rstd = at::empty({rows.outer * rows.inner}, x.options());
-    const float *in = x.const_data_ptr<float>(), *g = data_or_null(gain);
-    float *out = y.mutable_data_ptr<float>(), *scales = rstd.mutable_data_ptr<float>();
-    at::parallel_for(0, rows.outer, std::max<int64_t>(1, kGrain / (rows.inner * rows.width)), [&](int64_t begin, int64_t end) {
-      rms_norm_forward_rows(in, g, out, scales, rows, static_cast<float>(eps), begin, end);
-    });
-    context->save_for_backward({x, gain, rstd});
-    return y;
+    const Forward result = run_forward(input, gain, eps);
+    context->save_for_backward({result.x, gain, result.rstd});
+    return result.y;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
@@ -66,6 +66,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double eps) {
                     gain.defined() ? gain.sizes() : at::IntArrayRef{});
   const bool kernel = x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && (!gain.defined() || gain.scalar_type() == at::kFloat);
   if (!kernel) return rms_norm_reference(x, gain, eps);
+  if (!wants_gradient({x, gain})) return run_forward(x, gain, eps).y;
   return RmsNormFunction::apply(x, gain.defined() ? std::optional(gain) : std::nullopt, eps);
 }
 

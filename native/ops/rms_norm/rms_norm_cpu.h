@@ -1,14 +1,9 @@
 // Raw-pointer CPU kernels of rms_norm.h. No torch header: compiled with fast-math for the vector units found at run time.
 #pragma once
 
-#include <cstdint>
+#include "ops/strided_rows.h"
 
 namespace ldlm {
-
-// Rows [outer, inner, width]: the inner ones lie side by side, the outer ones `outer_stride` numbers apart.
-struct StridedRows {
-  int64_t outer, inner, width, outer_stride;
-};
 
 // y dense; rstd [outer * inner]; gain [width] or null. Outer rows begin ... end - 1.
 void rms_norm_forward_rows(const float* x, const float* gain, float* y, float* rstd, StridedRows rows, float eps, int64_t begin, int64_t end);

@@ -1,0 +1,85 @@
+#include "ops/adaln/adaln.h"
+
+#include "ops/adaln/adaln_cpu.h"
+#include "ops/wants_gradient.h"
+
+namespace ldlm {
+
+namespace {
+
+constexpr int64_t kGrain = 1 << 15;  // enough numbers for a thread to be worth waking
+constexpr int64_t kRowsPerSum = 64;
+
+struct Forward {
+  Tensor y, mean, rstd;
+};
+
+// The distance between two samples' vectors; 0 where all share one.
+int64_t sample_stride(const Tensor& t_B1C) { return t_B1C.size(0) == 1 ? 0 : t_B1C.stride(0); }
+
+Forward run_forward(const Tensor& x, const Tensor& shift, const Tensor& scale, double eps) {
+  const int64_t batch = x.size(0), rows = x.size(1), width = x.size(2);
+  const Forward result = {at::empty_like(x), at::empty({batch, rows}, x.options()), at::empty({batch, rows}, x.options())};
+  const float *in = x.const_data_ptr<float>(), *shifts = shift.const_data_ptr<float>(), *scales = scale.const_data_ptr<float>();
+  float *out = result.y.mutable_data_ptr<float>(), *means = result.mean.mutable_data_ptr<float>(), *rstds = result.rstd.mutable_data_ptr<float>();
+  const int64_t shift_stride = sample_stride(shift), scale_stride = sample_stride(scale);
+  at::parallel_for(0, batch, std::max<int64_t>(1, kGrain / (rows * width)), [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      adaln_forward_rows(in + b * rows * width, shifts + b * shift_stride, scales + b * scale_stride, out + b * rows * width, means + b * rows,
+                         rstds + b * rows, rows, width, static_cast<float>(eps));
+    }
+  });
+  return result;
+}
+
+class AdalnFunction : public torch::autograd::Function<AdalnFunction> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& shift, const Tensor& scale, double eps) {
+    const Forward result = run_forward(x, shift, scale, eps);
+    context->save_for_backward({x, scale, result.mean, result.rstd});
+    return result.y;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &scale = saved[1], &mean = saved[2], &rstd = saved[3];
+    const Tensor dy = gradients[0].contiguous();
+    const int64_t batch = x.size(0), rows = x.size(1), width = x.size(2);
+    Tensor dx = at::empty_like(x);
+    const Tensor dshift_scale = at::zeros({2, batch, 1, width}, x.options());
+    // Blocks of rows, each summed by itself: adding thousands of rows one by one to one fp32 sum would lose digits. One thread, since
+    // training gets its parallelism from the parts of the batch.
+    const Tensor partial = at::empty({2, width}, x.options());
+    for (int64_t b = 0; b < batch; ++b) {
+      Tensor sums = dshift_scale.select(1, b).view({2, width});
+      for (int64_t begin = 0; begin < rows; begin += kRowsPerSum) {
+        const int64_t row = b * rows + begin;
+        float* const sum = partial.zero_().mutable_data_ptr<float>();
+        adaln_backward_rows(x.const_data_ptr<float>() + row * width, scale.const_data_ptr<float>() + b * sample_stride(scale),
+                            mean.const_data_ptr<float>() + row, rstd.const_data_ptr<float>() + row, dy.const_data_ptr<float>() + row * width,
+                            dx.mutable_data_ptr<float>() + row * width, sum, sum + width, std::min(kRowsPerSum, rows - begin), width);
+        sums.add_(partial);
+      }
+    }
+    return {dx, dshift_scale[0], dshift_scale[1], Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor adaln(const Tensor& x_BNC, const Tensor& shift_B1C, const Tensor& scale_B1C, double eps) {
+  TORCH_CHECK_VALUE(x_BNC.dim() == 3, "adaln: x must be [B, N, C], got ", x_BNC.sizes());
+  const int64_t batch = x_BNC.size(0), width = x_BNC.size(2);
+  bool kernel = x_BNC.device().is_cpu() && x_BNC.scalar_type() == at::kFloat && x_BNC.is_contiguous() && x_BNC.numel() > 0;
+  const bool gradient = wants_gradient({x_BNC, shift_B1C, scale_B1C});
+  for (const Tensor& t : {shift_B1C, scale_B1C}) {
+    const bool fits = t.dim() == 3 && (t.size(0) == batch || t.size(0) == 1) && t.size(1) == 1 && t.size(2) == width;
+    TORCH_CHECK_VALUE(fits, "adaln: shift and scale must be [B, 1, C] = [", batch, ", 1, ", width, "] or [1, 1, C], got ", t.sizes());
+    // The backward kernel has a gradient for every sample; that of a vector shared by several would be their sum.
+    kernel = kernel && t.scalar_type() == at::kFloat && t.stride(2) == 1 && (!gradient || t.size(0) == batch);
+  }
+  if (!kernel) return adaln_reference(x_BNC, shift_B1C, scale_B1C, eps);
+  return gradient ? AdalnFunction::apply(x_BNC, shift_B1C, scale_B1C, eps) : run_forward(x_BNC, shift_B1C, scale_B1C, eps).y;
+}
+
+}  // namespace ldlm

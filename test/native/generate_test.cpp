@@ -1,0 +1,57 @@
+// A sample does not depend on the batch it is drawn in, nor on the number of cores, bit for bit, at the sizes of the preset `tiny`: there
+// the products are large enough to take the paths whose rounding could depend on either.
+#include "generate/generate.h"
+
+#include "support.h"
+
+namespace ldlm {
+
+namespace {
+
+constexpr int64_t kLatents = 48, kWidth = 96;
+
+LDLM random_model() {
+  LDLM model({kLatents, kLatents, kWidth, 128, 300, {1, 4}, {1, 4}, {1, 4}, {2, 128, 4}}, at::TensorOptions(at::kFloat));
+  model.reset_parameters(1);
+  auto generator = at::detail::createCPUGenerator(2);
+  model.visit("", [&](const std::string&, Tensor& p) { p.add_(at::randn(p.sizes(), generator, at::TensorOptions(at::kFloat)), 0.05); });
+  return model;
+}
+
+// Estimate of z0 and logits, from noise.
+std::vector<Tensor> outputs(const LDLM& model, const DitCondition& condition, const Tensor& x_BND) {
+  const Tensor z0_hat = for_each_sample(model.config, {x_BND, 0.5 * x_BND}, [&](const auto& in) { return model.dit(in[0], condition, in[1]); });
+  return {z0_hat, for_each_sample(model.config, {z0_hat}, [&](const auto& in) { return model.token_decoder(model.latent_decoder(in[0])); })};
+}
+
+}  // namespace
+
+TEST(Generate, EstimatesAreBitwiseIndependentOfTheBatchAndOfTheCores) {
+  const c10::InferenceMode inference;
+  const LDLM model = random_model();
+  const Tensor x = at::randn({5, kLatents, kWidth}, at::detail::createCPUGenerator(3), at::TensorOptions(at::kFloat));
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const DitCondition condition = model.dit.condition(at::full({1}, 0.7));
+  const auto expected = outputs(model, condition, x);
+  for (const int cores : {1, 2, 3}) {
+    at::set_num_threads(cores);
+    const auto whole = outputs(model, condition, x), last = outputs(model, condition, x.narrow(0, 4, 1));
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_TRUE(at::equal(whole[i], expected[i])) << cores << " cores, output " << i;
+      EXPECT_TRUE(at::equal(last[i], expected[i].narrow(0, 4, 1))) << cores << " cores, output " << i << ", alone";
+    }
+  }
+  at::set_num_threads(threads);
+}
+
+// The condition of one u for all samples is that of every sample's own.
+TEST(Generate, OneConditionServesAllSamples) {
+  const c10::InferenceMode inference;
+  const LDLM model = random_model();
+  const Tensor x = at::randn({3, kLatents, kWidth}), none = at::zeros_like(x);
+  const Tensor shared = model.dit(x, model.dit.condition(at::full({1}, 0.4)), none), own = model.denoise(x, at::full({3}, 0.4), none);
+  EXPECT_LT(test::max_difference(shared, own), 1e-5 * own.abs().max().item<double>());
+}
+
+}  // namespace ldlm
