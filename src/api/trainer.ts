@@ -1,7 +1,5 @@
 // JointTrainer: a run folder, a native trainer and the loop between them. The user's `for await` is the hook: no callbacks.
 
-import { appendFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseConfig } from '../config/parse.js';
 import { hiddenStateIndex } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
@@ -13,7 +11,7 @@ import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
 import type { NativeAccuracy, NativeJointTrainer, NativeTrainerConfig } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
-import { cleanRun, copyTokenizer, latestCheckpoint, writeCheckpoint } from './run_folder.js';
+import { cleanRun, copyTokenizer, latestCheckpoint, logMetrics, writeCheckpoint } from './run_folder.js';
 
 /** One logged step, as in RUN/metrics.jsonl. */
 export interface TrainMetrics {
@@ -131,7 +129,7 @@ export class JointTrainer implements AsyncDisposable {
           await this.save();
           metrics.saved = true;
         }
-        await appendFile(join(this.out, 'metrics.jsonl'), JSON.stringify(metrics) + '\n');
+        await logMetrics(this.out, metrics);
         yield metrics;
         if (stop) return;
         [since, stepsSince, waited] = [performance.now(), 0, 0];

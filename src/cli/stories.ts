@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline';
 import { once } from 'node:events';
 import { Command, InvalidArgumentError } from 'commander';
 import { LdlmError } from '../api/errors.js';
+import { writeFileAtomic } from '../data/atomic.js';
 import { checkStory } from '../data/stories/check.js';
 import { generateStories } from '../data/stories/generate.js';
-import { writeFileAtomically } from '../data/write_file.js';
 
 interface StoriesOptions { count?: number; seed: number; out: string; check?: string }
 
@@ -37,7 +37,7 @@ function* lines(texts: Iterable<string>): Generator<string> {
 
 async function writeStories(count: number, { seed, out }: StoriesOptions): Promise<void> {
   const stories = generateStories({ count, seed });
-  if (out !== '-') return writeFileAtomically(out, lines(stories));
+  if (out !== '-') return writeFileAtomic(out, lines(stories));
   for (const story of stories) await print(story);
 }
 
