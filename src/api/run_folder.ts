@@ -171,12 +171,19 @@ function isUpTo(line: string, step: number): boolean {
   }
 }
 
-/** The tokenizer travels with the run, so that sampling needs nothing else. */
-export async function copyTokenizer(from: string, run: string): Promise<void> {
-  const target = join(run, 'tokenizer.json');
-  if (await exists(target)) return;
+/**
+ * The tokenizer travels with the run, so that sampling needs nothing else.
+ * @throws LdlmError ERR_LDLM_CONFIG if a resumed run has another tokenizer: the ids of the data would mean other words
+ */
+export async function copyTokenizer(from: string, run: string, { resumed }: { resumed: boolean }): Promise<void> {
+  const [source, target] = [join(from, 'tokenizer.json'), join(run, 'tokenizer.json')];
+  const wanted = await readFile(source).catch(ioError(source, 'a file that can be read'));
+  if ((await exists(target)) && wanted.equals(await readFile(target).catch(ioError(target, 'a file that can be read')))) return;
+  if (resumed && (await exists(target))) {
+    throw new LdlmError('ERR_LDLM_CONFIG', `the data must be made with the tokenizer of the run, ${target}, got another one in ${source}. Prepare the data with it, or choose another --out`);
+  }
   await mkdir(run, { recursive: true }).catch(ioError(run, 'a folder that can be made'));
-  await writeFileAtomic(target, await readFile(join(from, 'tokenizer.json')).catch(ioError(join(from, 'tokenizer.json'), 'a file that can be read')));
+  await writeFileAtomic(target, wanted);
 }
 
 /** The tokenizer.json of a checkpoint: beside it (export) or at the top of its run. */
