@@ -49,7 +49,6 @@ function compile(libtorch, { nvcc, ninja }) {
     LDLM_TORCH_ROOT: libtorch.root,
     LDLM_NAPI_INCLUDES: napiIncludes(),
     CMAKE_CUDA_COMPILER: nvcc.command,
-    CUDAToolkit_ROOT: dirname(dirname(nvcc.command)),
     CMAKE_CUDA_ARCHITECTURES: architectures,
   };
   const defined = Object.entries(definitions).map(([name, value]) => `-D${name}=${value}`);
