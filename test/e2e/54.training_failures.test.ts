@@ -1,7 +1,7 @@
 // Trainings that cannot begin or go on: each ends with exit code 1 (2 for wrong usage) and a message that says what to do, and what was
 // saved before stays usable.
 
-import { cp, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JointTrainer, LDLM, LdlmError, prepare, Tokenizer, trainWordLevel } from '../../src/index.js';
@@ -53,6 +53,21 @@ describe('a run that cannot go on', () => {
     const { code, stderr } = await ldlm(train(world.path('b'), '--data', world.path('words')));
     expect(code).toBe(1);
     expect(stderr).toMatch(/error: the data must be made with the encoder's tokenizer: it has \d+ token ids, the encoder \d+/);
+  });
+
+  it('refuses to go on with another encoder or other words than those of the checkpoint', async () => {
+    const out = await copyOfRun('others');
+    const lm = world.path('other-lm');
+    const sizes = ['--length', '48', '--layers', '2', '--width', '32', '--heads', '2', '--identity-layer', '-2', '--steps', '2', '--batch', '2'];
+    await ldlmOutput(['pretrain', '--input', world.path('stories.txt'), '--words', '--packing', 'pad', ...sizes, '--out', lm]);
+    const encoder = await ldlm(train(out, '--encoder', lm, ...set('train.steps=60')));
+    expect(encoder).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: encoder\.source must be the encoder of the checkpoint, of hidden width 16 and \d+ token ids, got .*other-lm with 32 and \d+/) });
+
+    const data = world.path('other-words');
+    await cp(world.data, data, { recursive: true });
+    await writeFile(join(data, 'tokenizer.json'), (await readFile(join(data, 'tokenizer.json'), 'utf8')) + '\n');
+    const words = await ldlm(train(out, '--data', data, ...set('train.steps=60')));
+    expect(words).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: the data must be made with the tokenizer of the run, .*got another one in .*other-words/) });
   });
 
   it.each([
