@@ -6,6 +6,7 @@ export { type LmConfig, type LmProgress, type LmResult, lmDefaults, pretrainLm }
 export type { ParameterCounts } from './api/native_types.js';
 export { PretrainedEncoder } from './api/pretrained_encoder.js';
 export { type SampleOptions, type SamplerName, samplers } from './api/sample_options.js';
+export { setThreads } from './api/threads.js';
 export { JointTrainer, type TrainerOptions, type TrainMetrics } from './api/trainer.js';
 export { applySet, jsonSchema, parseConfig } from './config/parse.js';
 export { type PresetName, presetNames, presets } from './config/presets.js';

@@ -1,6 +1,8 @@
 // The export list of the addon: its table of contents. Types of everything here: src/api/native_types.ts.
 #include <torch/version.h>
 
+#include <cstdlib>
+
 #include "binding/encoder_wrap.h"
 #include "binding/lm_trainer_wrap.h"
 #include "binding/model_wrap.h"
@@ -53,6 +55,9 @@ Napi::Value shutdown(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// (code): ends the process without waiting for the job in flight, and so without the destructors that would run beneath it.
+Napi::Value exit_now(const Napi::CallbackInfo& info) { std::_Exit(info[0].ToNumber().Int32Value()); }
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* const state = new Environment(env);
   env.SetInstanceData(state);  // freed by Node-API with the environment
@@ -75,6 +80,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("countParameters", Napi::Function::New(env, count_model_parameters));
   exports.Set("exportTensors", Napi::Function::New(env, export_tensors));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
+  exports.Set("exitNow", Napi::Function::New(env, exit_now));
   exports.Set("shutdown", Napi::Function::New(env, shutdown));
   return exports;
 }

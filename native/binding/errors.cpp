@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "generate/generate.h"
+#include "io/io_error.h"
 #include "torch.h"
 
 namespace ldlm::binding {
@@ -25,6 +26,8 @@ NativeError describe(const std::exception_ptr& exception) {
     return {"INVALID_ARGUMENT", error.what_without_backtrace(), error.what()};
   } catch (const c10::Error& error) {
     return {"TORCH", error.what_without_backtrace(), error.what()};
+  } catch (const IoError& error) {
+    return {"IO", error.what(), ""};
   } catch (const std::system_error& error) {
     return {"IO", error.what(), ""};
   } catch (const std::bad_alloc&) {

@@ -11,7 +11,7 @@ namespace ldlm {
 
 class AtomicFile {
  public:
-  // Opens `path`.tmp. All methods throw c10::Error with errno's text and leave `path` as it was.
+  // Opens `path`.tmp. All methods throw IoError and leave `path` as it was.
   explicit AtomicFile(std::string path);
   // Removes the temporary file if commit() was not reached.
   ~AtomicFile();
@@ -22,7 +22,7 @@ class AtomicFile {
   void commit();
 
  private:
-  [[noreturn]] void fail(const char* what) const;
+  [[noreturn]] void fail(const char* requirement) const;
 
   std::string path_, temporary_;
   FileDescriptor file_;

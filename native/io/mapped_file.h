@@ -9,7 +9,7 @@ namespace ldlm {
 
 class MappedFile {
  public:
-  // Throws c10::Error with errno's text when `path` cannot be opened or mapped, or is not a regular file.
+  // Throws IoError when `path` cannot be opened or mapped, or is not a regular file.
   static std::shared_ptr<const MappedFile> open(const std::string& path);
 
   ~MappedFile();

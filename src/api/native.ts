@@ -27,6 +27,15 @@ export function loadNative(): NativeAddon {
   return loaded;
 }
 
+/**
+ * Ends the process without waiting for native work: process.exit() would wait for the job in flight, which may be a long step. What is on
+ * disk stays valid, since files and checkpoints are renamed when complete.
+ */
+export function exitNow(code: number): never {
+  if (loaded) loaded.exitNow(code);
+  process.exit(code);
+}
+
 function open(path: string): NativeAddon {
   if (!existsSync(path)) throw addonMissing(path, Boolean(process.env.LDLM_ADDON));
   // Idle OpenMP threads must sleep, not spin: with two threads on a machine whose second core was busy, spinning made

@@ -169,6 +169,8 @@ export interface NativeAddon {
   exportTensors(options: { input: string; output: string; prefixes: string[] }): Promise<void>;
   /** Cores that tensor work on the CPU may use; takes effect with the next job. */
   setThreads(threads: number): void;
+  /** Ends the process at once with this exit code: no job is waited for, nothing is cleaned up. */
+  exitNow(code: number): never;
   /** Stops and joins the executor thread; idempotent. Later calls fail with STATE. */
   shutdown(): void;
 }

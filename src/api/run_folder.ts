@@ -1,15 +1,16 @@
 // The files of a run: RUN/checkpoints/step-N/ (each complete or absent), RUN/checkpoints/latest, RUN/metrics.jsonl,
 // RUN/tokenizer.json. The tensors of a checkpoint are written natively; this file does the rest.
 
-import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseConfig } from '../config/parse.js';
 import { type EncoderShape } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
 import { syncAndRename, writeFileAtomic } from '../data/atomic.js';
+import { ioError } from '../data/io_error.js';
 import { LdlmError } from './errors.js';
-import type { TimestepWarp } from './native_types.js';
+import type { NativeJointTrainer } from './native_types.js';
 
 const numbers = z.array(z.number());
 const stateShape = z.object({
@@ -25,6 +26,9 @@ const stateShape = z.object({
 
 /** What a checkpoint holds besides tensors and configuration. */
 export type CheckpointState = z.infer<typeof stateShape>;
+
+/** The part of a checkpoint that the native trainer holds beside its tensors. */
+type TrainedState = Awaited<ReturnType<NativeJointTrainer['save']>>;
 
 /** A complete checkpoint on disk. */
 export interface Checkpoint {
@@ -90,19 +94,39 @@ async function readJson(file: string): Promise<unknown> {
 
 /**
  * Writes a checkpoint so that its name only ever stands for a complete one: `saveTensors` fills a temporary folder, the JSON
- * files join it, everything is synced, renamed, and `latest` moves last.
+ * files join it, everything is synced, renamed, and `latest` moves last. A failure leaves the run as it was: what was half written
+ * goes, since on a full disk it would stand in the way of the next attempt.
  */
 export async function writeCheckpoint(
   run: string,
   config: LdlmConfig,
   encoder: EncoderShape,
-  saveTensors: (folder: string) => Promise<{ step: number; timesteps: TimestepWarp<Float64Array>; lossByTimestep: Float64Array }>,
+  saveTensors: (folder: string) => Promise<TrainedState>,
 ): Promise<string> {
   const temporary = join(run, 'checkpoints', `.writing-${process.pid}`);
-  await rm(temporary, { recursive: true, force: true });
-  await mkdir(temporary, { recursive: true });
-  const { step, timesteps, lossByTimestep } = await saveTensors(temporary);
-  const state: CheckpointState = {
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { recursive: true }).catch(ioError(temporary, 'a folder that can be made'));
+    const { step, timesteps, lossByTimestep } = await saveTensors(temporary);
+    const state = checkpointState(config, encoder, { step, timesteps, lossByTimestep });
+    await writeJson(join(temporary, 'config.json'), config);
+    await writeJson(join(temporary, 'state.json'), state);
+    const folder = checkpointFolder(run, step);
+    await syncAndRename(temporary, folder, { replace: true });
+    await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${step}\n`);
+    return folder;
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first failure is the one to tell
+    throw error;
+  }
+}
+
+function checkpointState(
+  config: LdlmConfig,
+  encoder: EncoderShape,
+  { step, timesteps, lossByTimestep }: TrainedState,
+): CheckpointState {
+  return {
     step,
     seed: config.train.seed,
     dataPosition: step * config.train.batch,
@@ -114,12 +138,16 @@ export async function writeCheckpoint(
     lossByTimestep: [...lossByTimestep].map((loss) => (Number.isFinite(loss) ? loss : null)),
     encoder: { hiddenWidth: encoder.hiddenWidth, vocabulary: encoder.vocabulary },
   };
-  await writeFile(join(temporary, 'config.json'), JSON.stringify(config, null, 2) + '\n');
-  await writeFile(join(temporary, 'state.json'), JSON.stringify(state, null, 2) + '\n');
-  const folder = checkpointFolder(run, step);
-  await syncAndRename(temporary, folder, { replace: true });
-  await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${step}\n`);
-  return folder;
+}
+
+async function writeJson(file: string, value: unknown): Promise<void> {
+  await writeFile(file, JSON.stringify(value, null, 2) + '\n').catch(ioError(file, 'a file that can be written'));
+}
+
+/** Adds a line to RUN/metrics.jsonl. */
+export async function logMetrics(run: string, metrics: object): Promise<void> {
+  const file = join(run, 'metrics.jsonl');
+  await appendFile(file, JSON.stringify(metrics) + '\n').catch(ioError(file, 'a file that can be written'));
 }
 
 /** Drops what a killed run left behind: unfinished checkpoint folders, and metrics of steps after the checkpoint. */
@@ -143,11 +171,19 @@ function isUpTo(line: string, step: number): boolean {
   }
 }
 
-/** The tokenizer travels with the run, so that sampling needs nothing else. */
-export async function copyTokenizer(from: string, run: string): Promise<void> {
-  await mkdir(run, { recursive: true });
-  const target = join(run, 'tokenizer.json');
-  if (!(await exists(target))) await copyFile(join(from, 'tokenizer.json'), target);
+/**
+ * The tokenizer travels with the run, so that sampling needs nothing else.
+ * @throws LdlmError ERR_LDLM_CONFIG if a resumed run has another tokenizer: the ids of the data would mean other words
+ */
+export async function copyTokenizer(from: string, run: string, { resumed }: { resumed: boolean }): Promise<void> {
+  const [source, target] = [join(from, 'tokenizer.json'), join(run, 'tokenizer.json')];
+  const wanted = await readFile(source).catch(ioError(source, 'a file that can be read'));
+  if ((await exists(target)) && wanted.equals(await readFile(target).catch(ioError(target, 'a file that can be read')))) return;
+  if (resumed && (await exists(target))) {
+    throw new LdlmError('ERR_LDLM_CONFIG', `the data must be made with the tokenizer of the run, ${target}, got another one in ${source}. Prepare the data with it, or choose another --out`);
+  }
+  await mkdir(run, { recursive: true }).catch(ioError(run, 'a folder that can be made'));
+  await writeFileAtomic(target, wanted);
 }
 
 /** The tokenizer.json of a checkpoint: beside it (export) or at the top of its run. */

@@ -1,7 +1,5 @@
 // JointTrainer: a run folder, a native trainer and the loop between them. The user's `for await` is the hook: no callbacks.
 
-import { appendFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseConfig } from '../config/parse.js';
 import { hiddenStateIndex } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
@@ -13,7 +11,7 @@ import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
 import type { NativeAccuracy, NativeJointTrainer, NativeTrainerConfig } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
-import { cleanRun, copyTokenizer, latestCheckpoint, writeCheckpoint } from './run_folder.js';
+import { type Checkpoint, cleanRun, copyTokenizer, latestCheckpoint, logMetrics, writeCheckpoint } from './run_folder.js';
 
 /** One logged step, as in RUN/metrics.jsonl. */
 export interface TrainMetrics {
@@ -80,6 +78,7 @@ export class JointTrainer implements AsyncDisposable {
       if (checkpoint) checkSameModel(checked, checkpoint.config);
       const encoder = await PretrainedEncoder.load(checked.encoder.source, { device });
       encoder.check(checked);
+      if (checkpoint) checkSameEncoder(encoder, checkpoint);
       const native = await callNative(() => loadNative().JointTrainer.create(nativeConfig(checked, encoder), encoder.native, device));
       if (checkpoint) {
         const { folder, state } = checkpoint;
@@ -104,8 +103,9 @@ export class JointTrainer implements AsyncDisposable {
    */
   async *run(data: Shards, options: { signal?: AbortSignal } = {}): AsyncGenerator<TrainMetrics, void, undefined> {
     this.checkData(data);
-    await copyTokenizer(data.dir, this.out);
-    if (this.stepsDone === 0) await this.measureStatistics(data);
+    await copyTokenizer(data.dir, this.out, { resumed: this.stepsDone > 0 });
+    // Stopped before the first step there is nothing to save.
+    if (this.stepsDone === 0 && !(await this.measureStatistics(data, options.signal))) return;
     const { steps, batch, seed, logEvery, saveEvery } = this.config.train;
     const feed = batches(data, { batch, seed, fromStep: this.stepsDone })[Symbol.asyncIterator]();
     let since = performance.now();
@@ -131,7 +131,7 @@ export class JointTrainer implements AsyncDisposable {
           await this.save();
           metrics.saved = true;
         }
-        await appendFile(join(this.out, 'metrics.jsonl'), JSON.stringify(metrics) + '\n');
+        await logMetrics(this.out, metrics);
         yield metrics;
         if (stop) return;
         [since, stepsSince, waited] = [performance.now(), 0, 0];
@@ -172,14 +172,17 @@ export class JointTrainer implements AsyncDisposable {
     };
   }
 
-  private async measureStatistics(data: Shards): Promise<void> {
+  /** False if `signal` aborted before they were complete. */
+  private async measureStatistics(data: Shards, signal?: AbortSignal): Promise<boolean> {
     const { batch, seed } = this.config.train;
     let left = STATISTICS_BATCHES;
     for await (const { ids, lengths } of batches(data, { batch, seed, fromStep: 0 })) {
+      if (signal?.aborted) return false;
       await callNative(() => this.native.observeStatistics(ids, lengths));
       if (--left === 0) break;
     }
     await callNative(() => this.native.finishStatistics());
+    return true;
   }
 
   private checkData(data: Shards): void {
@@ -226,6 +229,16 @@ function checkSameModel(now: LdlmConfig, then: LdlmConfig): void {
     if (JSON.stringify(value) === old) continue;
     throw new LdlmError('ERR_LDLM_CONFIG', `${name} must be as in the checkpoint to resume, ${old}, got ${JSON.stringify(value)}. Choose another --out for a new run`);
   }
+}
+
+function checkSameEncoder({ folder, shape }: PretrainedEncoder, { state }: Checkpoint): void {
+  const { hiddenWidth, vocabulary } = state.encoder;
+  if (shape.hiddenWidth === hiddenWidth && shape.vocabulary === vocabulary) return;
+  throw new LdlmError(
+    'ERR_LDLM_CONFIG',
+    `encoder.source must be the encoder of the checkpoint, of hidden width ${hiddenWidth} and ${vocabulary} token ids, got ${folder} with ` +
+      `${shape.hiddenWidth} and ${shape.vocabulary}. Name that encoder, or choose another --out for a new run`,
+  );
 }
 
 function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTrainerConfig {

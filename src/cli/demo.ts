@@ -21,6 +21,7 @@ import { scoreEntropy } from '../eval/entropy.js';
 import { scoreGrammar } from '../eval/grammar.js';
 import { scoreMemorisation } from '../eval/memorisation.js';
 import { interruptible } from './interrupt.js';
+import { threadsOption } from './option_types.js';
 import { createProgress } from './progress.js';
 import { describeLm, pretrainWithProgress } from './pretrain.js';
 import { trainWithProgress } from './train.js';
@@ -59,6 +60,7 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('stories -> language model -> LDLM -> samples, on a CPU in minutes')
     .option('--out <dir>', 'folder for everything', join('runs', 'demo'))
+    .addOption(threadsOption())
     .addHelpText('after', examples)
     .action(({ out }: { out: string }) => interruptible('Finishing the step and saving.', (signal) => demo(out, signal)));
 }

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { LdlmError } from '../api/errors.js';
 import { PretrainedEncoder } from '../api/pretrained_encoder.js';
 import { Tokenizer } from '../data/tokenizer.js';
-import { deviceOption, integer } from './option_types.js';
+import { deviceOption, integer, threadsOption } from './option_types.js';
 import { stdinLines } from './stdin_lines.js';
 
 interface HiddenFlags {
@@ -29,6 +29,7 @@ export function hiddenCommand(): Command {
     .requiredOption('--layer <k>', 'index into hidden_states', integer)
     .option('--ids', 'the lines are JSON arrays (or blank-separated lists) of token ids', false)
     .addOption(deviceOption())
+    .addOption(threadsOption())
     .addHelpText('after', examples)
     .action(run);
 }

@@ -1,5 +1,7 @@
 // Ctrl-C: the first one asks the work to stop (finish the step, save), a second one ends the process at once. Exit code 130.
 
+import { exitNow } from '../api/native.js';
+
 /** What a program that was stopped by SIGINT exits with. */
 export const INTERRUPTED = 130;
 
@@ -7,7 +9,7 @@ export const INTERRUPTED = 130;
 export async function interruptible<T>(hint: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(INTERRUPTED);
+    if (controller.signal.aborted) exitNow(INTERRUPTED);
     controller.abort();
     process.stderr.write(`\n${hint} Press Ctrl-C again to stop at once.\n`);
   };

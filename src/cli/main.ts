@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { LdlmError } from '../api/errors.js';
 import { packageVersion } from '../api/package_root.js';
+import { setThreads } from '../api/threads.js';
 import { INTERRUPTED } from './interrupt.js';
 
 // Loaded on demand: only the command that is asked for, all of them for --help.
@@ -48,6 +49,10 @@ async function createProgram(asked: string | undefined): Promise<Command> {
   const one = asked !== undefined && Object.hasOwn(commands, asked) ? commands[asked] : undefined;
   for (const load of one ? [one] : Object.values(commands)) program.addCommand(await load());
   throwInsteadOfExit(program);
+  program.hook('preAction', (_, command) => {
+    const { threads } = command.opts<{ threads?: number }>();
+    if (threads !== undefined) setThreads(threads);
+  });
   return program;
 }
 
@@ -57,7 +62,8 @@ function report(error: unknown): number {
     return INTERRUPTED;
   }
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
-  const known = error instanceof LdlmError;
+  // What the operating system refuses explains itself: "EACCES: permission denied, mkdir 'x'".
+  const known = error instanceof LdlmError || (error as NodeJS.ErrnoException | null)?.syscall !== undefined;
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`error: ${message}\n`);
   if (process.env.LDLM_DEBUG === '1') console.error(error);

@@ -1,13 +1,15 @@
 // Option values that several commands share.
 
 import { InvalidArgumentError, Option } from 'commander';
+import { MOST_THREADS } from '../api/threads.js';
 
-/** A whole number of at least `least`. */
-export function wholeNumber(least: number): (text: string) => number {
+/** A whole number of at least `least`, and of at most `most`. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const range = most === Number.MAX_SAFE_INTEGER ? `>= ${least}` : `in ${least}..${most}`;
   return (text) => {
     const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`It must be a whole number >= ${least}, got ${text}.`);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number ${range}, got ${text}.`);
   };
 }
 
@@ -24,6 +26,11 @@ export function integer(text: string): number {
 
 export function deviceOption(): Option {
   return new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']).default('auto');
+}
+
+/** Of every command that computes; main.ts applies it before the command runs. */
+export function threadsOption(): Option {
+  return new Option('--threads <n>', 'CPU cores to use (default: the physical ones)').argParser(wholeNumber(1, MOST_THREADS));
 }
 
 /** Repeatable options gather into a list. */

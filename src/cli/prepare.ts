@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { prepare } from '../data/prepare.js';
 import { Tokenizer } from '../data/tokenizer.js';
+import { interruptible } from './interrupt.js';
 import { createProgress } from './progress.js';
 
 interface PrepareFlags {
@@ -50,12 +51,9 @@ function rowLength(text: string): number {
 
 async function run(flags: PrepareFlags): Promise<void> {
   const tokenizer = await Tokenizer.load(flags.tokenizer);
-  const stop = new AbortController();
-  const onInterrupt = (): void => stop.abort();
-  process.once('SIGINT', onInterrupt); // once: a second Ctrl-C ends the program at once
   let progress: ReturnType<typeof createProgress> | undefined;
-  try {
-    const { shards, inputs, ...summary } = await prepare({
+  const prepared = interruptible('Stopping; nothing is written.', (signal) =>
+    prepare({
       inputs: flags.input,
       tokenizer,
       length: flags.length,
@@ -63,16 +61,13 @@ async function run(flags: PrepareFlags): Promise<void> {
       out: flags.out,
       replace: flags.force,
       ...(flags.column !== undefined && { column: flags.column }),
-      signal: stop.signal,
+      signal,
       onProgress: ({ bytes, totalBytes, realTokens }) => {
         progress ??= createProgress({ total: totalBytes, unit: 'B', label: 'tokenizing' });
         progress.update(bytes, { tokens: realTokens.toLocaleString('en-US') });
       },
-    });
-    progress?.stop();
-    process.stdout.write(`${JSON.stringify({ out: flags.out, ...summary, inputs: inputs.length, shards: shards.length }, null, 2)}\n`);
-  } finally {
-    progress?.stop();
-    process.off('SIGINT', onInterrupt);
-  }
+    }),
+  );
+  const { shards, inputs, ...summary } = await prepared.finally(() => progress?.stop());
+  process.stdout.write(`${JSON.stringify({ out: flags.out, ...summary, inputs: inputs.length, shards: shards.length }, null, 2)}\n`);
 }

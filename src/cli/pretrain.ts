@@ -12,7 +12,7 @@ import { openShards, type Shards } from '../data/shards.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { trainByteLevelBpe, trainWordLevel } from '../data/tokenizer_training.js';
 import { interruptible } from './interrupt.js';
-import { integer, realNumber, wholeNumber } from './option_types.js';
+import { integer, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress } from './progress.js';
 
 interface PretrainFlags extends LmConfig {
@@ -52,6 +52,7 @@ export function pretrainCommand(): Command {
     .option('--identity-weight <x>', 'weight of naming the current token from the layer that an LDLM reads', realNumber, d.identityWeight)
     .option('--identity-layer <k>', 'that layer, as hidden_states counts', integer, d.identityLayer)
     .option('--seed <n>', 'seed', wholeNumber(0), d.seed)
+    .addOption(threadsOption())
     .addHelpText('after', examples)
     .action(run);
 }

@@ -2,7 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { LDLM } from '../api/ldlm.js';
-import { deviceOption, realNumber, wholeNumber } from './option_types.js';
+import { deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { stdinLines } from './stdin_lines.js';
 
 interface ReconstructFlags {
@@ -27,6 +27,7 @@ export function reconstructCommand(): Command {
     .option('--noise <sigma>', 'deviation of noise added to the latents', realNumber, 0)
     .option('--seed <n>', 'seed of that noise', wholeNumber(0), 0)
     .addOption(deviceOption())
+    .addOption(threadsOption())
     .addHelpText('after', examples)
     .action(run);
 }

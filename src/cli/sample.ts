@@ -5,7 +5,7 @@ import { LDLM, type Sample } from '../api/ldlm.js';
 import { samplers, type SamplerName } from '../api/sample_options.js';
 import { writeFileAtomic } from '../data/atomic.js';
 import { interruptible } from './interrupt.js';
-import { deviceOption, realNumber, wholeNumber } from './option_types.js';
+import { deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress } from './progress.js';
 
 interface SampleFlags {
@@ -44,6 +44,7 @@ export function sampleCommand(): Command {
     .addOption(new Option('--format <name>', 'text: one a line; jsonl: {"index","seed","text","ids"}').choices(['text', 'jsonl']).default('text'))
     .option('--out <file>', 'write there instead of stdout')
     .addOption(deviceOption())
+    .addOption(threadsOption())
     .option('--raw', 'the weights of the last step instead of their average', false)
     .addHelpText('after', examples)
     .action(run);

@@ -1,12 +1,12 @@
 // The non-empty lines of standard input.
 
-import { createInterface } from 'node:readline';
 import { LdlmError } from '../api/errors.js';
+import { splitLines } from '../data/lines.js';
 
-/** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if there is none */
+/** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if there is none, ERR_LDLM_IO if it is not text or a line is too long */
 export async function stdinLines(): Promise<string[]> {
   const lines: string[] = [];
-  for await (const line of createInterface({ input: process.stdin })) if (line.trim() !== '') lines.push(line);
+  for await (const { text } of splitLines(process.stdin, 'standard input')) if (text.trim() !== '') lines.push(text);
   if (lines.length === 0) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', 'standard input must hold text, one a line, got nothing');
   return lines;
 }

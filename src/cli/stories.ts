@@ -1,13 +1,11 @@
 // `ldlm stories`: writes the story corpus, or judges texts against its grammar. Results go to stdout, totals to stderr.
 
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { once } from 'node:events';
 import { Command, InvalidArgumentError } from 'commander';
-import { LdlmError } from '../api/errors.js';
+import { writeFileAtomic } from '../data/atomic.js';
+import { readLines, splitLines } from '../data/lines.js';
 import { checkStory } from '../data/stories/check.js';
 import { generateStories } from '../data/stories/generate.js';
-import { writeFileAtomically } from '../data/write_file.js';
 
 interface StoriesOptions { count?: number; seed: number; out: string; check?: string }
 
@@ -37,30 +35,21 @@ function* lines(texts: Iterable<string>): Generator<string> {
 
 async function writeStories(count: number, { seed, out }: StoriesOptions): Promise<void> {
   const stories = generateStories({ count, seed });
-  if (out !== '-') return writeFileAtomically(out, lines(stories));
+  if (out !== '-') return writeFileAtomic(out, lines(stories));
   for (const story of stories) await print(story);
 }
 
 const percent = (part: number, whole: number): string => (whole === 0 ? 'none' : `${((100 * part) / whole).toFixed(2)} %`);
 
 async function checkStories(path: string): Promise<void> {
-  const input = path === '-' ? process.stdin : createReadStream(path);
   let stories = 0, sentences = 0, validSentences = 0, coherent = 0;
-  try {
-    // readline's own iterator misses errors of its input before the first line, so the file is opened first.
-    if (input !== process.stdin) await once(input, 'open');
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      const check = checkStory(line);
-      stories += 1;
-      sentences += check.sentences;
-      validSentences += check.validSentences;
-      coherent += Number(check.coherent);
-      await print(JSON.stringify({ sentences: check.sentences, validSentences: check.validSentences, coherent: check.coherent }));
-    }
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    throw new LdlmError('ERR_LDLM_IO', `--check must be a readable file or - for stdin, got ${path}: ${message}`, { cause: error });
+  for await (const { text } of path === '-' ? splitLines(process.stdin, 'standard input') : readLines(path)) {
+    const check = checkStory(text);
+    stories += 1;
+    sentences += check.sentences;
+    validSentences += check.validSentences;
+    coherent += Number(check.coherent);
+    await print(JSON.stringify({ sentences: check.sentences, validSentences: check.validSentences, coherent: check.coherent }));
   }
   process.stderr.write(
     `${stories} stories, ${sentences} sentences\n` +

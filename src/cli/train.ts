@@ -9,7 +9,7 @@ import { type PresetName, presetNames, presets } from '../config/presets.js';
 import type { LdlmConfig } from '../config/types.js';
 import { openShards } from '../data/shards.js';
 import { interruptible } from './interrupt.js';
-import { gather } from './option_types.js';
+import { gather, threadsOption } from './option_types.js';
 import { createProgress } from './progress.js';
 
 interface TrainFlags {
@@ -42,6 +42,7 @@ export function trainCommand(): Command {
     .requiredOption('--out <run>', 'the run folder')
     .addOption(new Option('--resume <how>', 'auto: continue a run found in --out').choices(['auto', 'never', 'must']).default('auto'))
     .option('--set <key=value>', 'change one value, e.g. train.lr=3e-4; may be repeated', gather, [])
+    .addOption(threadsOption())
     .addHelpText('after', examples)
     .action(run);
 }

@@ -3,8 +3,9 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { LdlmError } from '../api/errors.js';
+import { huggingFaceConfig } from './hugging_face.js';
+import { describeIssue } from './issues.js';
 
 /** Sizes of a frozen pretrained language model. */
 export interface EncoderShape {
@@ -53,7 +54,8 @@ export async function resolveEncoder(source: string): Promise<EncoderShape> {
 
 /**
  * Reads `dir`/config.json.
- * @throws LdlmError ERR_LDLM_IO if it cannot be read, ERR_LDLM_CONFIG if it is no encoder of a known family
+ * @throws LdlmError ERR_LDLM_IO if it cannot be read, ERR_LDLM_CONFIG if it is no encoder of a known family, or one with an option that
+ *   the native networks do not have
  */
 export async function readEncoderShape(dir: string): Promise<EncoderShape> {
   const file = join(dir, 'config.json');
@@ -66,13 +68,10 @@ export async function readEncoderShape(dir: string): Promise<EncoderShape> {
   } catch (cause) {
     throw new LdlmError('ERR_LDLM_CONFIG', `${file} must hold JSON: ${String(cause)}`, { cause });
   }
-  const result = huggingFaceConfig.safeParse(json);
+  const result = huggingFaceConfig.safeParse(json, { reportInput: true });
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'model_type'}: ${issue.message}`);
-  throw new LdlmError(
-    'ERR_LDLM_CONFIG',
-    `${file} must describe a model of the gpt2 or bert family with whole sizes >= 1; ${problems.join('; ')}`,
-  );
+  const problems = [...new Set(result.error.issues.flatMap(describeIssue))];
+  throw new LdlmError('ERR_LDLM_CONFIG', `${file} must describe a GPT-2 or BERT that can be computed here: ${problems.join('; ')}`);
 }
 
 /**
@@ -87,50 +86,3 @@ export function hiddenStateIndex(layer: number, shape: EncoderShape): number {
     `encoder.layer must be in ${-shape.layers - 1}..${shape.layers} for an encoder of ${shape.layers} layers, got ${layer}`,
   );
 }
-
-const size = z.int().min(1);
-const activation = z.enum(['gelu', 'gelu_new', 'relu']);
-
-/** A Hugging Face config.json (other keys are ignored), read as a shape. */
-const huggingFaceConfig = z.discriminatedUnion('model_type', [
-  z
-    .object({ model_type: z.literal('gpt2'), n_layer: size, n_embd: size, n_head: size, vocab_size: size, n_positions: size,
-      n_inner: size.nullish(), layer_norm_epsilon: z.number().gt(0).default(1e-5), activation_function: activation.default('gelu_new') })
-    .transform((c): EncoderShape => ({
-      family: 'gpt2',
-      layers: c.n_layer,
-      hiddenWidth: c.n_embd,
-      heads: c.n_head,
-      vocabulary: c.vocab_size,
-      positions: c.n_positions,
-      feedForwardWidth: c.n_inner ?? 4 * c.n_embd,
-      tokenTypes: 0,
-      normEpsilon: c.layer_norm_epsilon,
-      activation: c.activation_function,
-    })),
-  z
-    .object({
-      model_type: z.literal('bert'),
-      num_hidden_layers: size,
-      hidden_size: size,
-      num_attention_heads: size,
-      vocab_size: size,
-      max_position_embeddings: size,
-      intermediate_size: size,
-      type_vocab_size: size.default(2),
-      layer_norm_eps: z.number().gt(0).default(1e-12),
-      hidden_act: activation.default('gelu'),
-    })
-    .transform((c): EncoderShape => ({
-      family: 'bert',
-      layers: c.num_hidden_layers,
-      hiddenWidth: c.hidden_size,
-      heads: c.num_attention_heads,
-      vocabulary: c.vocab_size,
-      positions: c.max_position_embeddings,
-      feedForwardWidth: c.intermediate_size,
-      tokenTypes: c.type_vocab_size,
-      normEpsilon: c.layer_norm_eps,
-      activation: c.hidden_act,
-    })),
-]);

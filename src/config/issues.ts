@@ -10,8 +10,15 @@ export function describeIssue(issue: z.core.$ZodIssue): string[] {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path ? `${path}.${key}` : key));
   const name = path || 'the configuration';
-  if (issue.input === undefined) return [`${name} is missing: ${descriptions.get(path) ?? `it ${requirement(issue)}`}`];
-  return [`${name} ${requirement(issue)}, got ${show(issue.input)}`];
+  const got = inputOf(issue);
+  if (got === undefined) return [`${name} is missing: ${descriptions.get(path) ?? `it ${requirement(issue)}`}`];
+  return [`${name} ${requirement(issue)}, got ${show(got)}`];
+}
+
+/** zod reports the whole object when the field that tells its kind is wrong; the field is what was got. */
+function inputOf(issue: z.core.$ZodIssue): unknown {
+  if (issue.code !== 'invalid_union' || !('discriminator' in issue)) return issue.input;
+  return (issue.input as Record<string, unknown> | undefined)?.[String(issue.discriminator)];
 }
 
 /** The sentence for a key that no configuration has. */
@@ -67,6 +74,9 @@ function requirement(issue: z.core.$ZodIssue): string {
       return issue.origin === 'array' ? `must hold ${issue.minimum} values` : `must be ${issue.inclusive ? '>=' : '>'} ${issue.minimum}`;
     case 'too_big':
       return issue.origin === 'array' ? `must hold ${issue.maximum} values` : `must be ${issue.inclusive ? '<=' : '<'} ${issue.maximum}`;
+    case 'custom':
+    case 'invalid_union':
+      return issue.message; // written beside the rule, in the form "must be what"
     default:
       return `must be right (${issue.message})`;
   }

@@ -1,26 +1,55 @@
 // Files and folders that are either complete or not there. What is written lands under a temporary name, is forced to the
 // disk, and only then renamed: a crash or a power cut at any moment leaves the old state or the new one.
 
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { LdlmError } from '../api/errors.js';
 import { ioError } from './io_error.js';
 
+/** How many characters of small pieces are gathered before a write. */
+const CHUNK_CHARACTERS = 1 << 16;
+
 /**
- * Writes `data` to `path`, replacing what was there in one step.
- * @throws LdlmError ERR_LDLM_IO; the old file is untouched then
+ * Writes `data` (text, bytes, or pieces of text in order) to `path`, replacing what was there in one step.
+ * @throws LdlmError ERR_LDLM_IO if the system refuses; what the pieces throw passes through. The old file is untouched then, and no
+ *   temporary file stays
  */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<string>): Promise<void> {
+  await refuseSpecialFile(path);
   const temporary = `${path}.${process.pid}.tmp`;
-  try {
+  const chunks = typeof data === 'string' || data instanceof Uint8Array ? [data] : gather(data);
+  const write = async (): Promise<void> => {
     await using file = await open(temporary, 'w');
-    await file.writeFile(data);
+    for (const chunk of chunks) await file.writeFile(chunk);
     await file.sync();
+  };
+  try {
+    await write(); // closed before the rename: some file systems report a full disk only then
     await rename(temporary, path);
     await sync(dirname(path));
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    ioError(path, 'a file that can be written')(cause);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined); // the first failure is the one to tell
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    ioError(path, 'a file that can be written')(error);
   }
+}
+
+/** A rename would put a plain file in the place of a device or a pipe. */
+async function refuseSpecialFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.isFile()) return;
+  throw new LdlmError('ERR_LDLM_IO', `${path} must be a new name or a plain file, got a folder, device or pipe. Choose another name`);
+}
+
+function* gather(pieces: Iterable<string>): Generator<string> {
+  let chunk = '';
+  for (const piece of pieces) {
+    chunk += piece;
+    if (chunk.length < CHUNK_CHARACTERS) continue;
+    yield chunk;
+    chunk = '';
+  }
+  yield chunk;
 }
 
 /**
@@ -32,6 +61,8 @@ export async function syncAndRename(temporary: string, target: string, options: 
   const aside = `${target}.${process.pid}.old`;
   let moved = false;
   try {
+    // A process of the same number may have been killed before it deleted its own.
+    await rm(aside, { recursive: true, force: true });
     for (const name of await readdir(temporary)) await sync(join(temporary, name));
     await sync(temporary);
     if (options.replace) moved = await rename(target, aside).then(() => true, ignoreMissing);

@@ -25,8 +25,15 @@ export interface Line {
  * The lines of `path`, in order; a last line needs no line end.
  * @throws LdlmError ERR_LDLM_IO naming file and line: unreadable, not UTF-8, a NUL byte, a line of more than `limit` bytes
  */
-export async function* readLines(path: string, limit = maxLineBytes): AsyncGenerator<Line> {
-  await using file = await open(path, 'r').catch(ioError(path, 'a readable file'));
+export function readLines(path: string, limit = maxLineBytes): AsyncGenerator<Line> {
+  return splitLines(chunksOf(path), path, limit);
+}
+
+/**
+ * The lines of a stream of bytes such as `process.stdin`; `path` is its name in messages.
+ * @throws LdlmError as `readLines` does
+ */
+export async function* splitLines(chunks: AsyncIterable<Buffer>, path: string, limit = maxLineBytes): AsyncGenerator<Line> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let number = 0;
   let parts: Buffer[] = []; // the pieces of the line so far: it may span chunks
@@ -47,25 +54,26 @@ export async function* readLines(path: string, limit = maxLineBytes): AsyncGener
     return { text: decode(raw, decoder, path, number), number, bytes };
   };
 
-  for (;;) {
-    // A new buffer for each chunk: pieces of unfinished lines keep pointing into it.
-    const chunk = Buffer.allocUnsafe(chunkBytes);
-    const { bytesRead } = await file.read(chunk, 0, chunkBytes).catch(ioError(path, 'a readable file'));
-    if (bytesRead === 0) break;
+  for await (const chunk of chunks) {
     let start = 0;
-    for (let end = indexOf(chunk, start, bytesRead); end >= 0; end = indexOf(chunk, start, bytesRead)) {
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       take(chunk.subarray(start, end));
       yield line(1);
       start = end + 1;
     }
-    if (start < bytesRead) take(chunk.subarray(start, bytesRead));
+    if (start < chunk.length) take(chunk.subarray(start));
   }
   if (partBytes > 0) yield line(0);
 }
 
-function indexOf(chunk: Buffer, start: number, end: number): number {
-  const at = chunk.indexOf(newline, start);
-  return at < end ? at : -1;
+async function* chunksOf(path: string): AsyncGenerator<Buffer> {
+  await using file = await open(path, 'r').catch(ioError(path, 'a readable file'));
+  for (;;) {
+    // A new buffer for each chunk: pieces of unfinished lines keep pointing into it.
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(chunkBytes)).catch(ioError(path, 'a readable file'));
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 function decode(raw: Buffer, decoder: TextDecoder, path: string, number: number): string {

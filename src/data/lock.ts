@@ -46,7 +46,12 @@ async function create(file: string, owner: Owner): Promise<boolean> {
     return ioError(file, 'a lock file that can be written')(error);
   });
   if (!handle) return false;
-  await handle.writeFile(JSON.stringify(owner)).finally(() => handle.close());
+  try {
+    await handle.writeFile(JSON.stringify(owner)).finally(() => handle.close());
+  } catch (error) {
+    await rm(file, { force: true }); // an empty lock would keep others out for a while
+    ioError(file, 'a lock file that can be written')(error);
+  }
   return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "io/io_error.h"
 #include "io/safetensors.h"
 #include "temporary_folder.h"
 
@@ -25,9 +26,9 @@ TEST_F(SafetensorsErrors, RefusesToWriteWhatTheFormatCannotHold) {
 }
 
 TEST_F(SafetensorsErrors, SaysWhyAFileCannotBeOpened) {
-  const auto error = [](const std::function<void()>& action) { return test::error_of<c10::Error>(action); };
+  const auto error = [](const std::function<void()>& action) { return test::error_of<IoError>(action); };
   EXPECT_NE(error([&] { read_safetensors(folder_ / "none"); }).find("No such file or directory"), std::string::npos);
-  EXPECT_NE(error([&] { read_safetensors(folder_.path()); }).find("must be a regular file"), std::string::npos);
+  EXPECT_NE(error([&] { read_safetensors(folder_.path()); }).find("must be a plain file"), std::string::npos);
   EXPECT_NE(error([&] { write_safetensors(folder_ / "none/x", {{"a", at::zeros({2})}}, {}); }).find("No such file or directory"),
             std::string::npos);
   std::filesystem::create_directory(path_);
@@ -38,7 +39,7 @@ TEST_F(SafetensorsErrors, LeavesTheOldFileWhenTheDiskIsFull) {
   write_safetensors(path_, {{"a", at::ones({2})}}, {});
   std::filesystem::create_symlink("/dev/full", path_ + ".tmp");
   const std::string message =
-      test::error_of<c10::Error>([&] { write_safetensors(path_, {{"a", at::zeros({100'000})}}, {}); });
+      test::error_of<IoError>([&] { write_safetensors(path_, {{"a", at::zeros({100'000})}}, {}); });
   EXPECT_NE(message.find("No space left on device"), std::string::npos) << message;
   EXPECT_FALSE(std::filesystem::is_symlink(path_ + ".tmp"));
   EXPECT_TRUE(at::equal(read_safetensors(path_).at("a"), at::ones({2})));
@@ -51,7 +52,7 @@ TEST_F(SafetensorsErrors, RemovesAFileThatWasCutShortByTheSystem) {
   const struct rlimit small{4096, old_limit.rlim_max};
   ::setrlimit(RLIMIT_FSIZE, &small);
   const std::string message =
-      test::error_of<c10::Error>([&] { write_safetensors(path_, {{"a", at::zeros({100'000})}}, {}); });
+      test::error_of<IoError>([&] { write_safetensors(path_, {{"a", at::zeros({100'000})}}, {}); });
   ::setrlimit(RLIMIT_FSIZE, &old_limit);
   std::signal(SIGXFSZ, old_handler);
   EXPECT_NE(message.find("File too large"), std::string::npos) << message;

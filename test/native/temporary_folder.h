@@ -43,7 +43,11 @@ std::string error_of(const std::function<void()>& action) {
   try {
     action();
   } catch (const Error& error) {
-    return error.what_without_backtrace();
+    if constexpr (std::is_base_of_v<c10::Error, Error>) {
+      return error.what_without_backtrace();
+    } else {
+      return error.what();
+    }
   }
   ADD_FAILURE() << "no error was thrown";
   return "";

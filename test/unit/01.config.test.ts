@@ -1,10 +1,6 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LdlmError } from '../../src/api/errors.js';
 import { checkEncoderWidth } from '../../src/config/constraints.js';
-import { hiddenStateIndex, readEncoderShape, resolveEncoder } from '../../src/config/encoders.js';
 import { applySet, jsonSchema, parseConfig } from '../../src/config/parse.js';
 import { presetNames, presets } from '../../src/config/presets.js';
 
@@ -183,47 +179,6 @@ it('describes every field in the JSON Schema and allows no others', () => {
     for (const [key, field] of Object.entries(object.properties)) check(field as Record<string, any>, `${path}.${key}`);
   };
   check(jsonSchema(), 'config');
-});
-
-describe('encoders', () => {
-  const folderWith = async (text: string) => {
-    const dir = await mkdtemp(join(tmpdir(), 'ldlm-encoder-'));
-    await writeFile(join(dir, 'config.json'), text);
-    return dir;
-  };
-
-  it('knows the encoders that the presets name, and the paper\'s layer is in range for each', async () => {
-    for (const name of presetNames) {
-      const config = presets[name]();
-      const shape = await resolveEncoder(config.encoder.source);
-      checkEncoderWidth(config, shape.hiddenWidth);
-      expect(hiddenStateIndex(config.encoder.layer, shape)).toBe(shape.layers - 2);
-      expect(shape.positions).toBeGreaterThanOrEqual(config.model.maxLength);
-    }
-  });
-
-  it('reads the shape of GPT-2 and BERT folders', async () => {
-    const gpt2 = { model_type: 'gpt2', n_layer: 2, n_embd: 32, n_head: 4, vocab_size: 99, n_positions: 16, extra: 1 };
-    expect(await readEncoderShape(await folderWith(JSON.stringify(gpt2)))).toEqual(
-      { family: 'gpt2', layers: 2, hiddenWidth: 32, heads: 4, vocabulary: 99, positions: 16,
-        feedForwardWidth: 128, tokenTypes: 0, normEpsilon: 1e-5, activation: 'gelu_new' });
-    const bert = { model_type: 'bert', num_hidden_layers: 3, hidden_size: 24, num_attention_heads: 2, vocab_size: 50, max_position_embeddings: 8,
-      intermediate_size: 96, hidden_act: 'relu' };
-    expect(await resolveEncoder(await folderWith(JSON.stringify(bert)))).toEqual(
-      { family: 'bert', layers: 3, hiddenWidth: 24, heads: 2, vocabulary: 50, positions: 8,
-        feedForwardWidth: 96, tokenTypes: 2, normEpsilon: 1e-12, activation: 'relu' });
-  });
-
-  it('says what is wrong with a folder or a name that is no encoder', async () => {
-    await expect(readEncoderShape(await folderWith('{"model_type":"llama"}'))).rejects.toThrow(/gpt2 or bert family/);
-    await expect(readEncoderShape(await folderWith('{"model_type":"gpt2","n_layer":0}'))).rejects.toThrow(/n_layer.*n_embd/);
-    await expect(readEncoderShape(await folderWith('{'))).rejects.toThrow(/must hold JSON/);
-    await expect(readEncoderShape(await mkdtemp(join(tmpdir(), 'ldlm-none-')))).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
-    await expect(resolveEncoder('no-such-model')).rejects.toThrow(/one of gpt2, .*stories-lm, got 'no-such-model'/);
-    const shape = await resolveEncoder('gpt2');
-    expect(configError(() => hiddenStateIndex(13, shape))).toBe('encoder.layer must be in -13..12 for an encoder of 12 layers, got 13');
-    expect(hiddenStateIndex(-13, shape)).toBe(0);
-  });
 });
 
 /** A small seeded generator, so that a failing mutation can be repeated. */

@@ -5,7 +5,6 @@ import { hostname, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { syncAndRename, writeFileAtomic } from '../../src/data/atomic.js';
 import { lockFolder } from '../../src/data/lock.js';
 import { PadPacker, WrapPacker } from '../../src/data/packing.js';
 import { cutIntoPieces } from '../../src/data/pieces.js';
@@ -199,30 +198,6 @@ describe('openShards', () => {
       await expect(openShards(out)).rejects.toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringMatching(message) });
     }
     await expect(openShards(join(dir, 'nowhere'))).rejects.toThrow(/made by `ldlm prepare`/);
-  });
-});
-
-describe('atomic files', () => {
-  it('replace a file whole, and leave no temporary file when that fails', async () => {
-    const path = join(dir, 'a.json');
-    await writeFileAtomic(path, 'old');
-    await writeFileAtomic(path, Buffer.from('new'));
-    expect(await readFile(path, 'utf8')).toBe('new');
-    await mkdir(join(dir, 'folder'));
-    await expect(writeFileAtomic(join(dir, 'folder'), 'x')).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
-    await expect(writeFileAtomic(join(dir, 'none', 'x'), 'x')).rejects.toThrow(/no such file or folder/);
-    expect((await readdir(dir)).sort()).toEqual(['a.json', 'folder']);
-  });
-
-  it('a folder keeps its old content if the new one cannot take its place', async () => {
-    await mkdir(join(dir, 'target'));
-    await writeFile(join(dir, 'target', 'old'), '');
-    await mkdir(join(dir, 'fresh'));
-    await expect(syncAndRename(join(dir, 'fresh'), join(dir, 'target'))).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
-    await expect(syncAndRename(join(dir, 'missing'), join(dir, 'target'), { replace: true })).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
-    expect(await readdir(join(dir, 'target'))).toEqual(['old']);
-    await syncAndRename(join(dir, 'fresh'), join(dir, 'target'), { replace: true });
-    expect(await readdir(dir)).toEqual(['target']);
   });
 });
 

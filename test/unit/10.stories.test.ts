@@ -9,7 +9,6 @@ import { checkStory } from '../../src/data/stories/check.js';
 import { generateStories, generateStory, STORY_MAX_TOKENS } from '../../src/data/stories/generate.js';
 import { PATTERNS } from '../../src/data/stories/patterns.js';
 import { createRandom, pickWeighted } from '../../src/data/stories/random.js';
-import { writeFileAtomically } from '../../src/data/write_file.js';
 import { joinStoryTokens, recognise, storyTokens, storyVocabulary } from '../../src/data/stories/sentence.js';
 
 const GOOD = [
@@ -268,19 +267,9 @@ describe('ldlm stories', () => {
   });
 
   it('says which file cannot be read or written', async () => {
-    await expect(run('--check', join(folder, 'missing'))).rejects.toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringContaining('ENOENT') });
-    await expect(run('--check', folder)).rejects.toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringContaining('EISDIR') });
+    await expect(run('--check', join(folder, 'missing'))).rejects.toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringContaining('there is no such file or folder') });
+    await expect(run('--check', folder)).rejects.toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringContaining('it is a folder') });
     await expect(run('--count', '1', '--out', join(folder, 'no', 'such'))).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
     await expect(run('--count', '1', '--out', folder)).rejects.toThrow(/got a folder, device or pipe/);
-  });
-
-  it('keeps the old file and leaves no other when writing fails half way', async () => {
-    const file = join(folder, 'kept.txt');
-    await writeFile(file, 'old');
-    const before = await readdir(folder);
-    const failing = function* () { yield 'new'; throw new Error('half way'); };
-    await expect(writeFileAtomically(file, failing())).rejects.toThrow('half way');
-    expect(await readFile(file, 'utf8')).toBe('old');
-    expect(await readdir(folder)).toEqual(before);
   });
 });
