@@ -46,11 +46,12 @@ ldlm train --preset base --data "$out/data" --encoder "$encoder" --out "$out/run
   --set 'model.latentDecoder={"layers": 2, "heads": 6}' \
   --set 'model.tokenDecoder={"layers": 1, "heads": 6}' \
   --set 'model.dit={"layers": 4, "width": 256, "heads": 4}' \
-  --set 'recipe.encoderWarmup={"steps": 60, "k": 10, "c": 0.8, "min": 0.001, "max": 0.1}' \
-  --set 'recipe.adaptiveTimesteps={"bins": 100, "decay": 0.99, "every": 15, "floor": 0.05}' \
+  --set 'recipe.encoderWarmup={"steps": '$((steps / 10))', "k": 10, "c": 0.8, "min": 0.001, "max": 0.1}' \
+  --set 'recipe.adaptiveTimesteps={"bins": 100, "decay": 0.99, "every": '$((steps / 50 + 1))', "floor": 0.05}' \
   --set recipe.decoderNoise=1.5 \
   --set train.steps="$steps" --set train.batch=16 --set train.accumulate=2 \
-  --set train.lr=1e-3 --set train.warmupSteps=50 --set train.ema=0.99 \
+  --set train.lr=1e-3 --set 'train.muon={"lrScale": 3, "momentum": 0.95}' --set train.ema=0.99 \
+  --set train.warmupSteps=50 --set train.cooldownSteps=$((steps * 2 / 5)) \
   --set train.logEvery=10 --set train.saveEvery=200 \
   --set train.device=cpu --set train.dtype=float32
 
