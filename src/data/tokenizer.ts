@@ -74,6 +74,11 @@ export class Tokenizer {
     return this.specialIds.pad;
   }
 
+  /** The token that stands for text outside the vocabulary; null if the vocabulary can spell everything. */
+  get unknown(): { id: number; token: string } | null {
+    return this.specialIds.unknown;
+  }
+
   async encode(text: string, options: EncodeOptions = {}): Promise<number[]> {
     const [ids] = await this.encodeBatch([text], options);
     return ids!;

@@ -21,6 +21,8 @@ export type TokenizerDefinition = z.infer<typeof definitionSchema>;
 export interface SpecialIds {
   end: number | null;
   pad: number | null;
+  /** What stands for text outside the vocabulary; null where the vocabulary can spell everything. */
+  unknown: { id: number; token: string } | null;
 }
 
 export interface TokenizerFiles {
@@ -48,9 +50,12 @@ export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> 
   const ids = tokenIds(definition);
   const named = await readSpecialNames(dirname(file));
   const find = (...names: (string | undefined)[]) => names.map((name) => (name === undefined ? undefined : ids.get(name))).find((id) => id !== undefined) ?? null;
+  const unknownToken = definition.model.unk_token ?? undefined;
+  const unknownId = find(unknownToken);
   const specialIds = {
     end: find(named.eos_token, named.sep_token, '<|endoftext|>', '</s>', '<eos>', '<|end_of_text|>', '[SEP]'),
     pad: find(named.pad_token, '[PAD]', '<pad>', '<|pad|>'),
+    unknown: unknownToken !== undefined && unknownId !== null ? { id: unknownId, token: unknownToken } : null,
   };
   let vocabularySize = 0;
   for (const id of ids.values()) vocabularySize = Math.max(vocabularySize, id + 1);
