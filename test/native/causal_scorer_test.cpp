@@ -1,4 +1,4 @@
-// The scorer against Hugging Face transformers, see test/golden/make_scorer_fixture.py.
+// The scorer against the states and the loss of Hugging Face transformers, see test/golden/make_scorer_fixture.py.
 #include "score/causal_scorer.h"
 
 #include "io/pretrained_folder.h"
