@@ -70,21 +70,22 @@ export class Scorer implements AsyncDisposable {
    *   would be too good
    */
   async encode(texts: readonly string[]): Promise<number[][]> {
-    const rows = await this.tokenizer.encodeBatch(texts).catch((cause: unknown) => {
+    const { unknown } = this.tokenizer;
+    // Where a text names the unknown token itself, as samples of a model with such a token do, that one token is meant.
+    const pieces = texts.map((text) => (unknown === null ? [text] : text.split(unknown.token)));
+    const encoded = await this.tokenizer.encodeBatch(pieces.flat()).catch((cause: unknown) => {
       throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `the scorer's tokenizer must represent the texts, got: ${cause instanceof Error ? cause.message : String(cause)}. ${REMEDY}`, { cause });
     });
-    const { unknown } = this.tokenizer;
-    if (unknown === null) return rows;
-    rows.forEach((ids, i) => {
-      // A text may hold the name of the unknown token itself.
-      const lost = ids.filter((id) => id === unknown.id).length - (texts[i]!.split(unknown.token).length - 1);
-      if (lost <= 0) return;
+    let next = 0;
+    return pieces.map((list, row) => list.flatMap((_, i) => {
+      const ids = encoded[next++]!;
+      const lost = ids.filter((id) => id === unknown?.id).length;
+      if (lost === 0) return i === 0 ? ids : [unknown!.id, ...ids];
       throw new LdlmError(
         'ERR_LDLM_INVALID_ARGUMENT',
-        `the scorer's tokenizer must represent the texts, got ${lost} of ${ids.length} tokens unknown to it in '${texts[i]!.slice(0, 60)}'. ${REMEDY}`,
+        `the scorer's tokenizer must represent the texts, got ${lost} of ${ids.length} tokens unknown to it in '${texts[row]!.slice(0, 60)}'. ${REMEDY}`,
       );
-    });
-    return rows;
+    }));
   }
 
   /** Scores rows of 1 to `shape.positions` token ids, those of like length together. Results are in the order of the rows. */
