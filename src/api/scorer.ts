@@ -78,7 +78,10 @@ export class Scorer implements AsyncDisposable {
     });
     let next = 0;
     return pieces.map((list, row) => list.flatMap((_, i) => {
-      const ids = encoded[next++]!;
+      // What touches the name, such as a lone space, has no token of its own either: it belongs to that one.
+      let ids = encoded[next++]!;
+      while (i > 0 && ids[0] === unknown?.id) ids = ids.slice(1);
+      while (i < list.length - 1 && ids.at(-1) === unknown?.id) ids = ids.slice(0, -1);
       const lost = ids.filter((id) => id === unknown?.id).length;
       if (lost === 0) return i === 0 ? ids : [unknown!.id, ...ids];
       throw new LdlmError(

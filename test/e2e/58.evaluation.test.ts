@@ -113,8 +113,9 @@ describe('a scorer', () => {
   it('refuses a text that its vocabulary cannot represent, but not the unknown token spelled out', async () => {
     await expect(scorer.encode(['Anna had a ball.', 'Zyzzyva had a qwertz.'])).rejects.toThrow(
       /the scorer's tokenizer must represent the texts, got 2 of \d+ tokens unknown to it in 'Zyzzyva had a qwertz.'. Use a scorer/);
-    const [known, spelled] = await scorer.encode(['Anna had a ball.', 'Anna had a<unk>.']); // as the tokenizer decodes it
-    expect(spelled).toEqual(known!.with(3, 1));
+    const [known, decoded, spelled] = await scorer.encode(['Anna had a ball.', 'Anna had a<unk>.', 'Anna had a <unk>.']);
+    expect(decoded).toEqual(known!.with(3, 1));
+    expect(spelled).toEqual(decoded);
   });
 
   it('refuses rows that are empty or longer than its positions, and a BERT', async () => {
