@@ -244,7 +244,7 @@ function checkSameEncoder({ folder, shape }: PretrainedEncoder, { state }: Check
 function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTrainerConfig {
   const { train, model, diffusion, recipe } = config;
   const { hiddenWidth, vocabulary } = encoder.shape;
-  const { steps, batch, accumulate, warmupSteps, cooldownSteps, lr, eps, muon, weightDecay, clip, ema, seed } = train;
+  const { steps, batch, accumulate, warmupSteps, cooldown, lr, eps, muon, weightDecay, clip, ema, seed } = train;
   const [beta1, beta2] = train.betas;
   return {
     model: { ...model, hiddenWidth, vocabulary },
@@ -253,7 +253,7 @@ function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTra
     selfConditioning: diffusion.selfConditioning,
     recipe,
     train: {
-      steps, batch, accumulate, warmupSteps, cooldownSteps, lr, beta1, beta2, eps, muon, weightDecay, clip, ema, seed,
+      steps, batch, accumulate, warmupSteps, cooldownSteps: Math.round(cooldown * steps), lr, beta1, beta2, eps, muon, weightDecay, clip, ema, seed,
       bfloat16: train.dtype === 'bfloat16',
     },
   };

@@ -46,7 +46,7 @@ function tiny(): LdlmConfig {
       muon: { lrScale: 3, momentum: 0.95 },
       weightDecay: 0.01,
       warmupSteps: 50,
-      cooldownSteps: 1_200,
+      cooldown: 0.4,
       clip: 1,
       ema: 0.995,
       seed: 0,
@@ -89,7 +89,7 @@ function base(): LdlmConfig {
       muon: null,
       weightDecay: 0.01,
       warmupSteps: 2_500,
-      cooldownSteps: 0,
+      cooldown: 0,
       clip: 1,
       ema: 0.9999,
       seed: 0,
@@ -126,7 +126,7 @@ function owtSmall(): LdlmConfig {
   config.recipe.decoderNoise = 2.4; // the capacity of a latent at D = 768 and sigma 3, at this width
   config.recipe.encoderWarmup = { steps: 10_000, k: 10, c: 0.8, min: 0.001, max: 1 };
   config.recipe.adaptiveTimesteps = { bins: 100, decay: 0.999, every: 1_000, floor: 0.05 };
-  Object.assign(config.train, { steps: 100_000, batch: 128, lr: 3e-4, ema: 0.9995, cooldownSteps: 20_000 });
+  Object.assign(config.train, { steps: 100_000, batch: 128, lr: 3e-4, ema: 0.9995, cooldown: 0.2 });
   config.data.path = 'data/owt-small';
   return config;
 }
