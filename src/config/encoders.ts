@@ -5,10 +5,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LdlmError } from '../api/errors.js';
+import { otherFamilies, plain, size } from './encoder_families.js';
 
 /** Sizes of a frozen pretrained language model. */
 export interface EncoderShape {
-  family: 'gpt2' | 'bert';
+  family: 'gpt2' | 'bert' | 'roberta' | 'distilbert' | 'mpnet' | 't5' | 'llama';
   /** Transformer blocks; hidden_states has one entry more (the embeddings come first). */
   layers: number;
   /** H */
@@ -19,21 +20,37 @@ export interface EncoderShape {
   /** Longest sequence it takes. */
   positions: number;
   feedForwardWidth: number;
-  /** Segment embeddings (BERT), 0 for a family without them. */
+  /** Segment embeddings (BERT, RoBERTa). Like the rest below, 0 or false for a family without them. */
   tokenTypes: number;
   normEpsilon: number;
-  activation: 'gelu' | 'gelu_new' | 'relu';
+  activation: 'gelu' | 'gelu_new' | 'relu' | 'silu';
+  /** The padding token of RoBERTa and MPNet, behind which their positions begin. */
+  paddingId: number;
+  /** Heads of keys and values, which several query heads may share (Llama). */
+  keyValueHeads: number;
+  headWidth: number;
+  /** Learned biases of the attention by distance (T5, MPNet), and the distance of the last one. */
+  relativeBuckets: number;
+  relativeDistance: number;
+  /** Base of the rotary embedding (Llama). */
+  rotaryBase: number;
+  /** Feed-forward with a gate (T5 1.1). */
+  gatedFeedForward: boolean;
+  /** Qwen2. */
+  queryKeyValueBias: boolean;
+  /** Qwen3. */
+  queryKeyNorm: boolean;
 }
 
-const gpt2 = { family: 'gpt2', tokenTypes: 0, normEpsilon: 1e-5, activation: 'gelu_new' } as const;
+const gpt2 = { family: 'gpt2', normEpsilon: 1e-5, activation: 'gelu_new' } as const;
 const bert = { family: 'bert', tokenTypes: 2, normEpsilon: 1e-12, activation: 'gelu' } as const;
 
 const wellKnown: Readonly<Record<string, EncoderShape>> = {
-  gpt2: { ...gpt2, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 50257, positions: 1024, feedForwardWidth: 3072 },
-  'google-bert/bert-base-uncased': { ...bert, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 3072 },
-  'sentence-transformers/all-MiniLM-L6-v2': { ...bert, layers: 6, hiddenWidth: 384, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 1536 },
+  gpt2: { ...plain(768, 12), ...gpt2, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 50257, positions: 1024, feedForwardWidth: 3072 },
+  'google-bert/bert-base-uncased': { ...plain(768, 12), ...bert, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 3072 },
+  'sentence-transformers/all-MiniLM-L6-v2': { ...plain(384, 12), ...bert, layers: 6, hiddenWidth: 384, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 1536 },
   // The demo's own language model, pretrained on its stories.
-  'stories-lm': { ...gpt2, layers: 6, hiddenWidth: 128, heads: 4, vocabulary: 298, positions: 48, feedForwardWidth: 512 },
+  'stories-lm': { ...plain(128, 4), ...gpt2, layers: 6, hiddenWidth: 128, heads: 4, vocabulary: 298, positions: 48, feedForwardWidth: 512 },
 };
 
 /**
@@ -71,7 +88,7 @@ export async function readEncoderShape(dir: string): Promise<EncoderShape> {
   const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'model_type'}: ${issue.message}`);
   throw new LdlmError(
     'ERR_LDLM_CONFIG',
-    `${file} must describe a model of the gpt2 or bert family with whole sizes >= 1; ${problems.join('; ')}`,
+    `${file} must describe a model of a known family (${families.join(', ')}) with whole sizes >= 1; ${problems.join('; ')}`,
   );
 }
 
@@ -88,7 +105,7 @@ export function hiddenStateIndex(layer: number, shape: EncoderShape): number {
   );
 }
 
-const size = z.int().min(1);
+const families = ['gpt2', 'bert', 'roberta', 'distilbert', 'mpnet', 't5', 'llama', 'qwen2', 'qwen3'];
 const activation = z.enum(['gelu', 'gelu_new', 'relu']);
 
 /** A Hugging Face config.json (other keys are ignored), read as a shape. */
@@ -97,6 +114,7 @@ const huggingFaceConfig = z.discriminatedUnion('model_type', [
     .object({ model_type: z.literal('gpt2'), n_layer: size, n_embd: size, n_head: size, vocab_size: size, n_positions: size,
       n_inner: size.nullish(), layer_norm_epsilon: z.number().gt(0).default(1e-5), activation_function: activation.default('gelu_new') })
     .transform((c): EncoderShape => ({
+      ...plain(c.n_embd, c.n_head),
       family: 'gpt2',
       layers: c.n_layer,
       hiddenWidth: c.n_embd,
@@ -104,7 +122,6 @@ const huggingFaceConfig = z.discriminatedUnion('model_type', [
       vocabulary: c.vocab_size,
       positions: c.n_positions,
       feedForwardWidth: c.n_inner ?? 4 * c.n_embd,
-      tokenTypes: 0,
       normEpsilon: c.layer_norm_epsilon,
       activation: c.activation_function,
     })),
@@ -122,6 +139,7 @@ const huggingFaceConfig = z.discriminatedUnion('model_type', [
       hidden_act: activation.default('gelu'),
     })
     .transform((c): EncoderShape => ({
+      ...plain(c.hidden_size, c.num_attention_heads),
       family: 'bert',
       layers: c.num_hidden_layers,
       hiddenWidth: c.hidden_size,
@@ -133,4 +151,5 @@ const huggingFaceConfig = z.discriminatedUnion('model_type', [
       normEpsilon: c.layer_norm_eps,
       activation: c.hidden_act,
     })),
+  ...otherFamilies,
 ]);

@@ -202,20 +202,62 @@ describe('encoders', () => {
     }
   });
 
+  /** What neither GPT-2 nor BERT has. */
+  const absent = { tokenTypes: 0, paddingId: 0, relativeBuckets: 0, relativeDistance: 0, rotaryBase: 0, gatedFeedForward: false, queryKeyValueBias: false, queryKeyNorm: false };
+
   it('reads the shape of GPT-2 and BERT folders', async () => {
     const gpt2 = { model_type: 'gpt2', n_layer: 2, n_embd: 32, n_head: 4, vocab_size: 99, n_positions: 16, extra: 1 };
     expect(await readEncoderShape(await folderWith(JSON.stringify(gpt2)))).toEqual(
       { family: 'gpt2', layers: 2, hiddenWidth: 32, heads: 4, vocabulary: 99, positions: 16,
-        feedForwardWidth: 128, tokenTypes: 0, normEpsilon: 1e-5, activation: 'gelu_new' });
+        feedForwardWidth: 128, normEpsilon: 1e-5, activation: 'gelu_new', ...absent, keyValueHeads: 4, headWidth: 8 });
     const bert = { model_type: 'bert', num_hidden_layers: 3, hidden_size: 24, num_attention_heads: 2, vocab_size: 50, max_position_embeddings: 8,
       intermediate_size: 96, hidden_act: 'relu' };
     expect(await resolveEncoder(await folderWith(JSON.stringify(bert)))).toEqual(
       { family: 'bert', layers: 3, hiddenWidth: 24, heads: 2, vocabulary: 50, positions: 8,
-        feedForwardWidth: 96, tokenTypes: 2, normEpsilon: 1e-12, activation: 'relu' });
+        feedForwardWidth: 96, normEpsilon: 1e-12, activation: 'relu', ...absent, tokenTypes: 2, keyValueHeads: 2, headWidth: 12 });
+  });
+
+  const bertLike = { num_hidden_layers: 2, hidden_size: 16, num_attention_heads: 4, intermediate_size: 24, vocab_size: 101, max_position_embeddings: 24 };
+  const shapeOf = async (config: object) => readEncoderShape(await folderWith(JSON.stringify(config)));
+
+  it('reads where the positions of RoBERTa and MPNet begin', async () => {
+    expect(await shapeOf({ ...bertLike, model_type: 'roberta' })).toMatchObject({ family: 'roberta', positions: 22, paddingId: 1, tokenTypes: 2 });
+    expect(await shapeOf({ ...bertLike, model_type: 'roberta', pad_token_id: 0 })).toMatchObject({ positions: 23, paddingId: 0 });
+    expect(await shapeOf({ ...bertLike, model_type: 'mpnet' })).toMatchObject({ family: 'mpnet', positions: 22, relativeBuckets: 32, relativeDistance: 128 });
+    await expect(shapeOf({ ...bertLike, model_type: 'roberta', max_position_embeddings: 2 })).rejects.toThrow(/max_position_embeddings: must be more than pad_token_id/);
+  });
+
+  it('reads T5 with and without a gate', async () => {
+    const t5 = { model_type: 't5', num_layers: 2, d_model: 16, num_heads: 2, d_kv: 6, d_ff: 24, vocab_size: 101 };
+    expect(await shapeOf(t5)).toMatchObject({ family: 't5', headWidth: 6, activation: 'relu', gatedFeedForward: false, relativeBuckets: 32, positions: 65535 });
+    expect(await shapeOf({ ...t5, feed_forward_proj: 'gated-gelu' })).toMatchObject({ activation: 'gelu_new', gatedFeedForward: true });
+    await expect(shapeOf({ ...t5, feed_forward_proj: 'tanh' })).rejects.toThrow(/feed_forward_proj/);
+  });
+
+  it('reads the Llama family, as older and newer versions of transformers write it', async () => {
+    expect(await shapeOf({ ...bertLike, model_type: 'llama', rope_theta: 5e5, num_key_value_heads: 2, rope_scaling: null })).toMatchObject(
+      { family: 'llama', keyValueHeads: 2, headWidth: 4, rotaryBase: 5e5, queryKeyValueBias: false, queryKeyNorm: false, activation: 'silu' });
+    expect(await shapeOf({ ...bertLike, model_type: 'qwen2', rope_parameters: { rope_type: 'default', rope_theta: 1e6 } })).toMatchObject(
+      { family: 'llama', keyValueHeads: 4, rotaryBase: 1e6, queryKeyValueBias: true });
+    expect(await shapeOf({ ...bertLike, model_type: 'qwen3', head_dim: 8 })).toMatchObject({ headWidth: 8, rotaryBase: 1e4, queryKeyNorm: true });
+  });
+
+  it.each([
+    ['llama', { rope_scaling: { rope_type: 'llama3', factor: 8 } }, /rope_scaling.rope_type: must be "default", got "llama3", which is not implemented/],
+    ['llama', { rope_parameters: { rope_type: 'yarn', factor: 4 } }, /rope_parameters.rope_type: must be "default", got "yarn"/],
+    ['llama', { attention_bias: true }, /attention_bias: must be false, got true, which is not implemented/],
+    ['llama', { mlp_bias: true }, /mlp_bias: must be false/],
+    ['qwen2', { use_sliding_window: true }, /use_sliding_window: must be false/],
+    ['qwen3', { layer_types: ['full_attention', 'sliding_attention'] }, /layer_types.1: must be "full_attention", got "sliding_attention"/],
+    ['roberta', { position_embedding_type: 'relative_key' }, /position_embedding_type: must be "absolute"/],
+    ['roberta', { is_decoder: true }, /is_decoder: must be false/],
+    ['mpnet', { relative_attention_num_buckets: 16 }, /relative_attention_num_buckets: must be 32/],
+  ])('refuses what %s may ask for and is not implemented: %j', async (family, options, message) => {
+    await expect(shapeOf({ ...bertLike, model_type: family, ...options })).rejects.toMatchObject({ code: 'ERR_LDLM_CONFIG', message: expect.stringMatching(message) });
   });
 
   it('says what is wrong with a folder or a name that is no encoder', async () => {
-    await expect(readEncoderShape(await folderWith('{"model_type":"llama"}'))).rejects.toThrow(/gpt2 or bert family/);
+    await expect(readEncoderShape(await folderWith('{"model_type":"mamba"}'))).rejects.toThrow(/a known family \(gpt2, bert, .*, qwen3\)/);
     await expect(readEncoderShape(await folderWith('{"model_type":"gpt2","n_layer":0}'))).rejects.toThrow(/n_layer.*n_embd/);
     await expect(readEncoderShape(await folderWith('{'))).rejects.toThrow(/must hold JSON/);
     await expect(readEncoderShape(await mkdtemp(join(tmpdir(), 'ldlm-none-')))).rejects.toMatchObject({ code: 'ERR_LDLM_IO' });
