@@ -30,9 +30,12 @@ type PlainKey =
 
 /** A key of which one value is implemented; a file without the key, or with null, means that value. */
 const only = (value: unknown) =>
-  z.unknown().refine((found) => found === undefined || found === null || found === value, {
-    error: (issue) => `must be ${JSON.stringify(value)}, got ${JSON.stringify(issue.input)}, which is not implemented`,
-  });
+  z
+    .unknown()
+    .refine((found) => found === null || found === value, {
+      error: (issue) => `must be ${JSON.stringify(value)}, got ${JSON.stringify(issue.input)}, which is not implemented`,
+    })
+    .optional();
 
 const bertSizes = {
   num_hidden_layers: size,

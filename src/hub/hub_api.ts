@@ -60,8 +60,8 @@ export async function askFile(id: ModelId, path: string): Promise<RemoteFile> {
     const etag = answer.headers.get('x-linked-etag') ?? answer.headers.get('etag');
     const target = answer.headers.get('location');
     if (answer.status >= 400) throw refused(answer.status, `${path} of '${id.name}'`);
-    // A model that was renamed: the hub redirects to itself.
-    if (answer.status >= 300 && target !== null && answer.headers.get('x-linked-etag') === null && new URL(target, asked).origin === new URL(asked).origin) {
+    // The hub redirects to itself, by a relative address: the model was renamed, or the answer is in a cache of its own.
+    if (answer.status >= 300 && target !== null && !/^([a-z]+:)?\/\//i.test(target)) {
       asked = new URL(target, asked).href;
       continue;
     }

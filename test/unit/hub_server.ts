@@ -39,20 +39,22 @@ export async function startHub(name: string, files: Record<string, Buffer>): Pro
     requests.push([request.method, role, path, request.headers.range].filter(Boolean).join(' '));
   };
 
-  const sendFile = (request: IncomingMessage, response: ServerResponse, data: Buffer): void => {
+  const sendFile = (role: 'hub' | 'store', request: IncomingMessage, response: ServerResponse, data: Buffer): void => {
     const sent = behaviour.damage ? Buffer.from(data.map((byte, i) => (i === data.length >> 1 ? byte ^ 1 : byte))) : data;
     const from = behaviour.ignoreRange ? 0 : Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
     const headers = { 'content-length': sent.length - from, ...(from > 0 && { 'content-range': `bytes ${from}-${sent.length - 1}/${sent.length}` }) };
     response.writeHead(from > 0 ? 206 : 200, headers);
-    const cut = behaviour.cutAfter.shift();
-    if (cut === undefined) response.end(sent.subarray(from));
-    else response.write(sent.subarray(from, from + cut), () => setTimeout(() => response.destroy(), 20));
+    const cut = role === 'store' ? behaviour.cutAfter.shift() : undefined;
+    if (cut === undefined) return void response.end(sent.subarray(from));
+    response.write(sent.subarray(from, from + cut));
+    response.flushHeaders();
+    response.socket!.end(); // what was written arrives, then the connection ends
   };
 
   const store = await listen((request, response) => {
     note('store', request);
     if (request.headers.authorization !== undefined) return void response.writeHead(500).end('a token must not leave the hub');
-    sendFile(request, response, Object.values(files).find((data) => request.url === `/${sha256(data)}`)!);
+    sendFile('store', request, response, Object.values(files).find((data) => request.url === `/${sha256(data)}`)!);
   });
   const hub = await listen((request, response) => {
     note('hub', request);
@@ -74,7 +76,7 @@ export async function startHub(name: string, files: Record<string, Buffer>): Pro
     }
     response.setHeader('etag', `"${gitHash(data)}"`);
     if (request.method === 'HEAD') response.writeHead(200, { 'content-length': data.length }).end();
-    else sendFile(request, response, data);
+    else sendFile('hub', request, response, data);
   });
   return {
     url: urlOf(hub),
