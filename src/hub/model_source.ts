@@ -3,9 +3,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { LdlmError } from '../api/errors.js';
-import { lockFolder } from '../data/lock.js';
+import { type FolderLock, lockFolder } from '../data/lock.js';
 import { blobFile, cachedCommit, exists, isCommit, linkBlob, type ModelId, rememberCommit, repositoryFolder, snapshotFolder } from './cache.js';
 import { download, sizeOf } from './download.js';
 import { askFile, askModel, HubUnreachable, isOffline, notCached, type RemoteFile } from './hub_api.js';
@@ -27,6 +28,7 @@ export interface ModelSource {
 }
 
 const INDEX = 'model.safetensors.index.json';
+const LONGEST_WAIT_MS = 30 * 60_000;
 
 /**
  * The folder of `source`: a folder, or ID or ID@REVISION of the hub (REVISION: branch, tag or commit; default main). A commit that is in
@@ -68,31 +70,51 @@ async function fromCache(id: ModelId, parts: readonly ModelPart[]): Promise<Mode
   const commit = await cachedCommit(id);
   if (commit === null) return null;
   const folder = snapshotFolder(id.name, commit);
+  return (await isComplete(folder, parts)) ? { folder, source: `${id.name}@${commit}` } : null;
+}
+
+async function isComplete(folder: string, parts: readonly ModelPart[]): Promise<boolean> {
   const needed: string[] = [];
   if (parts.includes('tokenizer')) needed.push('tokenizer.json');
   if (parts.includes('weights')) {
     const sharded = !(await exists(join(folder, 'model.safetensors'))) && (await exists(join(folder, INDEX)));
     needed.push('config.json', ...(sharded ? await shardsOf(folder) : ['model.safetensors']));
   }
-  for (const file of needed) if (!(await exists(join(folder, file)))) return null;
-  return { folder, source: `${id.name}@${commit}` };
+  for (const file of needed) if (!(await exists(join(folder, file)))) return false;
+  return true;
 }
 
 async function fetchModel(id: ModelId, parts: readonly ModelPart[], options: ResolveOptions): Promise<ModelSource> {
   const { commit, files } = await askModel(id);
   const at: ModelId = { name: id.name, revision: commit };
   const folder = snapshotFolder(id.name, commit);
-  const wanted = wantedFiles(id.name, files, parts);
-  await using _lock = await lockFolder(repositoryFolder(id.name));
-  if (wanted.includes(INDEX)) {
-    await fetchFiles(at, folder, [INDEX], {}); // it names the shards
-    wanted.push(...(await shardsOf(folder)));
+  if (!(await isComplete(folder, parts))) {
+    const wanted = wantedFiles(id.name, files, parts);
+    await using _lock = await waitForLock(repositoryFolder(id.name), options);
+    if (wanted.includes(INDEX)) {
+      await fetchFiles(at, folder, [INDEX], {}); // it names the shards
+      wanted.push(...(await shardsOf(folder)));
+    }
+    await fetchFiles(at, folder, wanted, options);
   }
-  await fetchFiles(at, folder, wanted, options);
   await rememberCommit(id, commit);
   return { folder, source: `${id.name}@${commit}` };
 }
 
+/** Processes that start together, as on several GPUs, need the same files: one fetches, the others wait for it. */
+async function waitForLock(folder: string, { signal }: ResolveOptions): Promise<FolderLock> {
+  const until = performance.now() + LONGEST_WAIT_MS;
+  for (;;) {
+    try {
+      return await lockFolder(folder);
+    } catch (error) {
+      if (!(error instanceof LdlmError) || error.code !== 'ERR_LDLM_STATE' || performance.now() > until) throw error;
+      await pause(500, undefined, signal && { signal });
+    }
+  }
+}
+
+/** What is needed of `files`. What a snapshot is judged complete by comes last, so that a broken fetch does not look complete. */
 function wantedFiles(name: string, files: readonly string[], parts: readonly ModelPart[]): string[] {
   const wanted: string[] = [];
   const need = (file: string, remedy: string): void => {
@@ -105,9 +127,8 @@ function wantedFiles(name: string, files: readonly string[], parts: readonly Mod
     else need('model.safetensors', 'Convert the weights with save_pretrained(folder, safe_serialization=True) of Hugging Face transformers, and name the folder');
   }
   if (parts.includes('tokenizer')) {
+    if (files.includes('tokenizer_config.json')) wanted.push('tokenizer_config.json'); // names the special tokens; not every model has it
     need('tokenizer.json', 'Make one with AutoTokenizer.from_pretrained(id).save_pretrained(folder) of Hugging Face transformers, and name the folder');
-    // Names the special tokens; not every model has it.
-    if (files.includes('tokenizer_config.json')) wanted.push('tokenizer_config.json');
   }
   return wanted;
 }

@@ -70,6 +70,12 @@ describe('a model of the hub', () => {
     expect(hub.requests).toEqual([]);
   });
 
+  it('is fetched once by those who need it at the same time', async () => {
+    const found = await Promise.all([load(), load(), load()]);
+    expect(new Set(found.map(({ folder }) => folder))).toEqual(new Set([snapshot()]));
+    expect(hub.requests.filter((line) => line.startsWith('GET store'))).toHaveLength(1);
+  });
+
   it('is found where Python put it', async () => {
     const blob = join(cache, 'models--org--tiny', 'blobs', 'abc');
     for (const dir of [snapshot(), join(blob, '..'), join(cache, 'models--org--tiny', 'refs')]) await mkdir(dir, { recursive: true });
