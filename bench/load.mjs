@@ -1,8 +1,8 @@
-// Time to the first hidden state of a 500 MB checkpoint, against reading its file once. `node bench/load.mjs [--rounds N] [--keep DIR]`
+// Time to the first hidden state of a 500 MB checkpoint, against reading its file once. `node --expose-gc bench/load.mjs [--rounds N] [--keep DIR]`
 // The checkpoint has the sizes of GPT-2 and random weights. Both sides alternate, with the file in the page cache (warm) and out of it
-// (cold). Loading libtorch is not part of the time. Appends a line to bench/results/load.jsonl.
+// (cold). Loading libtorch is not part of the time; the forward pass of 16 tokens is. Appends a line to bench/results/load.jsonl.
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, closeSync, existsSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,8 +55,15 @@ function writeCheckpoint(folder) {
   closeSync(file);
 }
 
-/** Milliseconds to read the file once, into one buffer over and over: no less work can be done with every byte. */
-function readOnce(path) {
+/** Milliseconds to read the file into memory. */
+function readIntoMemory(path) {
+  const start = performance.now();
+  readFileSync(path);
+  return performance.now() - start;
+}
+
+/** Milliseconds to read the file into one small buffer over and over, where the bytes are never kept. */
+function readThrough(path) {
   const buffer = Buffer.allocUnsafeSlow(8 << 20);
   const start = performance.now();
   const file = openSync(path, 'r');
@@ -65,35 +72,49 @@ function readOnce(path) {
   return performance.now() - start;
 }
 
-async function firstHiddenState(folder) {
+/** Milliseconds from nothing to the first hidden state, and those of the same forward pass once more. */
+async function hiddenStates(folder) {
   const start = performance.now();
   const encoder = await PretrainedEncoder.load(folder, { device: 'cpu' });
   const hidden = await encoder.hidden(ids, -1);
-  const milliseconds = performance.now() - start;
+  const first = performance.now() - start;
   if (!hidden.every(Number.isFinite)) throw new Error('the hidden states must be finite');
+  await encoder.hidden(ids, -1);
+  const second = performance.now() - start - first;
   await encoder.dispose();
-  return milliseconds;
+  return { first, second };
 }
 
 const dropFromCache = (path) => execFileSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
 
 async function measure(folder, path, isCold) {
-  const [read, load] = [[], []];
+  const times = { readIntoMemory: [], readThrough: [], firstHiddenState: [], secondHiddenState: [] };
+  const prepare = () => {
+    globalThis.gc?.(); // the buffer of the reading side
+    if (isCold) dropFromCache(path);
+  };
   for (let round = 0; round < rounds; round++) {
-    if (isCold) dropFromCache(path);
-    read.push(readOnce(path));
-    if (isCold) dropFromCache(path);
-    load.push(await firstHiddenState(folder));
+    prepare();
+    times.readIntoMemory.push(readIntoMemory(path));
+    prepare();
+    times.readThrough.push(readThrough(path));
+    prepare();
+    const { first, second } = await hiddenStates(folder);
+    times.firstHiddenState.push(first);
+    times.secondHiddenState.push(second);
   }
-  const ratios = load.map((ms, i) => ms / read[i]);
-  return { readMs: spread(read, 1), firstHiddenMs: spread(load, 1), ratio: spread(ratios, 3) };
+  const ratio = (to) => spread(times.firstHiddenState.map((ms, i) => ms / times[to][i]), 2);
+  return {
+    ms: Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, spread(ms, 1)])),
+    ratio: { toReadIntoMemory: ratio('readIntoMemory'), toReadThrough: ratio('readThrough') },
+  };
 }
 
 const folder = values.keep ?? mkdtempSync(join(tmpdir(), 'ldlm-load-'));
 const path = join(folder, 'model.safetensors');
 try {
   if (!existsSync(path)) writeCheckpoint(folder);
-  await firstHiddenState(folder); // loads libtorch and starts its threads
+  await hiddenStates(folder); // loads libtorch and starts its threads
   const [warm, cold] = [await measure(folder, path, false), await measure(folder, path, true)];
   const machine = { cpu: cpus()[0].model, cores: cpus().length, load1: loadavg()[0] };
   const line = { date: new Date().toISOString(), op: 'load', megabytes: Math.round(statSync(path).size / 1e6), tokens: ids.length, rounds, warm, cold, machine };

@@ -24,7 +24,6 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(nullptr, 0));  // mmap refuses an empty range
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   TORCH_CHECK(data != MAP_FAILED, path, ": cannot be mapped: ", std::strerror(errno));
-  ::madvise(data, size, MADV_WILLNEED);  // the disk begins to read now, not page by page as each is touched; only a hint
   return std::shared_ptr<const MappedFile>(new MappedFile(static_cast<const char*>(data), size));
 }
 
