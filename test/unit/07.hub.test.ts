@@ -10,7 +10,7 @@ import { cacheFolder } from '../../src/hub/cache.js';
 import { keepCommit, parseModelId, resolveModel } from '../../src/hub/model_source.js';
 import { COMMIT, type HubServer, startHub } from './hub_server.js';
 
-const weights = randomBytes(300_000);
+const weights = randomBytes(3_000_000);
 const files = {
   'config.json': Buffer.from('{"model_type":"gpt2"}'),
   'tokenizer.json': Buffer.from('{"model":{}}'),
@@ -118,28 +118,31 @@ describe('a model of the hub', () => {
 
 describe('a download', () => {
   it('goes on where the connection was cut', async () => {
-    hub.behaviour.cutAfter = [100_000, 50_000];
+    hub.behaviour.cutAfter = [1_000_000, 1_000_000];
     const { folder } = await resolveModel('org/tiny', ['weights'], {});
     expect(readFileSync(join(folder, 'model.safetensors')).equals(weights)).toBe(true);
     const ranges = hub.requests.filter((line) => line.includes('GET store')).map((line) => Number(/bytes=(\d+)-$/.exec(line)?.[1] ?? 0));
-    expect(ranges).toEqual([0, 100_000, 150_000]);
+    // What was on its way when the connection ended may be lost with it, so the numbers vary.
+    expect(ranges).toEqual([0, expect.any(Number), expect.any(Number)]);
+    expect(ranges[1]).toBeGreaterThan(0);
+    expect(ranges[2]).toBeGreaterThan(ranges[1]!);
   });
 
   it('that was given up is kept, and the next run goes on with it', async () => {
     await resolveModel('org/tiny', ['tokenizer']);
-    hub.behaviour.cutAfter = [100_000, ...Array<number>(5).fill(0)];
-    await expect(resolveModel('org/tiny', ['weights'])).rejects.toThrow(/model.safetensors must arrive whole \(300000 bytes\), got 100000: .*run the command again/);
+    hub.behaviour.cutAfter = [1_000_000, ...Array<number>(5).fill(0)];
+    await expect(resolveModel('org/tiny', ['weights'])).rejects.toThrow(/model.safetensors must arrive whole \(3000000 bytes\), got [1-9]\d+: .*run the command again/);
     expect((await blobs()).some((name) => name.endsWith('.incomplete'))).toBe(true);
     hub.behaviour.cutAfter = [];
     hub.requests.length = 0;
     const { folder } = await load();
     expect(readFileSync(join(folder, 'model.safetensors')).equals(weights)).toBe(true);
-    expect(hub.requests.filter((line) => line.includes('store'))).toEqual([expect.stringMatching(/bytes=100000-$/)]);
+    expect(hub.requests.filter((line) => line.includes('store'))).toEqual([expect.stringMatching(/bytes=[1-9]\d+-$/)]);
     expect((await blobs()).some((name) => name.endsWith('.incomplete'))).toBe(false);
   }, 20_000);
 
   it('begins anew where the server knows no ranges', async () => {
-    hub.behaviour.cutAfter = [100_000];
+    hub.behaviour.cutAfter = [1_000_000];
     hub.behaviour.ignoreRange = true;
     const { folder } = await load();
     expect(readFileSync(join(folder, 'model.safetensors')).equals(weights)).toBe(true);
