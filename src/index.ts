@@ -21,3 +21,4 @@ export { scoreDiversity } from './eval/diversity.js';
 export { scoreEntropy } from './eval/entropy.js';
 export { scoreGrammar } from './eval/grammar.js';
 export { scoreMemorisation } from './eval/memorisation.js';
+export { type ModelPart, type ModelSource, resolveModel, type ResolveOptions } from './hub/model_source.js';

@@ -6,6 +6,7 @@ import type { LdlmConfig } from '../config/types.js';
 import { batches } from '../data/batches.js';
 import { type FolderLock, lockFolder } from '../data/lock.js';
 import type { Shards } from '../data/shards.js';
+import { keepCommit } from '../hub/model_source.js';
 import { callNative, resolveDevice } from './call_native.js';
 import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
@@ -40,6 +41,8 @@ export interface TrainerOptions {
   out: string;
   /** `auto` (default) continues where a run stopped, `never` refuses a folder that holds a run, `must` refuses one that does not. */
   resume?: 'auto' | 'never' | 'must';
+  /** Bytes here and in all, while the frozen LM is fetched from the hub. */
+  onDownload?: (bytes: number, totalBytes: number) => void;
 }
 
 /** Batches that the feature statistics of h are measured on before the first step. */
@@ -62,7 +65,7 @@ export class JointTrainer implements AsyncDisposable {
   ) {}
 
   /**
-   * Loads the frozen LM named by `config.encoder.source`, and the newest checkpoint of `options.out` if there is one.
+   * Loads the frozen LM named by `config.encoder.source` (of the hub: the run's configuration then names the commit), and the newest checkpoint of `options.out` if there is one.
    * @throws LdlmError ERR_LDLM_CONFIG for sizes that do not fit, ERR_LDLM_STATE if another process trains into the folder
    */
   static async create(config: LdlmConfig, options: TrainerOptions): Promise<JointTrainer> {
@@ -76,7 +79,9 @@ export class JointTrainer implements AsyncDisposable {
       const checkpoint = await latestCheckpoint(options.out);
       checkResume(options, checkpoint !== null);
       if (checkpoint) checkSameModel(checked, checkpoint.config);
-      const encoder = await PretrainedEncoder.load(checked.encoder.source, { device });
+      const asked = keepCommit(checked.encoder.source, checkpoint?.config.encoder.source ?? '');
+      const encoder = await PretrainedEncoder.load(asked, { device, ...(options.onDownload && { onDownload: options.onDownload }) });
+      checked.encoder.source = encoder.source;
       encoder.check(checked);
       if (checkpoint) checkSameEncoder(encoder, checkpoint);
       const native = await callNative(() => loadNative().JointTrainer.create(nativeConfig(checked, encoder), encoder.native, device));

@@ -3,6 +3,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { prepare } from '../data/prepare.js';
 import { Tokenizer } from '../data/tokenizer.js';
+import { resolveModel } from '../hub/model_source.js';
+import { showingDownload } from './download_progress.js';
 import { interruptible } from './interrupt.js';
 import { createProgress } from './progress.js';
 
@@ -29,7 +31,7 @@ export function prepareCommand(): Command {
   return new Command('prepare')
     .description('turn text (txt, jsonl, parquet) into token shards and manifest.json')
     .requiredOption('--input <file...>', 'text files, read in this order')
-    .requiredOption('--tokenizer <dir|file>', 'a tokenizer.json, or a Hugging Face folder with one')
+    .requiredOption('--tokenizer <source>', 'a tokenizer.json, a Hugging Face folder with one, or an id of the hub')
     .requiredOption('--length <n>', 'tokens of a row', rowLength)
     .addOption(
       new Option('--packing <how>', 'wrap: documents joined by the end token and cut; pad: one document a row')
@@ -50,7 +52,8 @@ function rowLength(text: string): number {
 }
 
 async function run(flags: PrepareFlags): Promise<void> {
-  const tokenizer = await Tokenizer.load(flags.tokenizer);
+  const { folder } = await showingDownload(flags.tokenizer, (onDownload) => resolveModel(flags.tokenizer, ['tokenizer'], { onDownload }));
+  const tokenizer = await Tokenizer.load(folder);
   let progress: ReturnType<typeof createProgress> | undefined;
   const prepared = interruptible('Stopping; nothing is written.', (signal) =>
     prepare({

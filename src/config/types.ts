@@ -17,7 +17,7 @@ const blocks = (what: string) =>
   });
 
 const encoderSchema = z.strictObject({
-  source: z.string().min(1).describe('The frozen pretrained language model: a Hugging Face layout folder, or a well-known name.'),
+  source: z.string().min(1).describe('The frozen pretrained language model: a Hugging Face layout folder, or an id of the hub: ID or ID@REVISION.'),
   layer: z.int().describe('Which entry of hidden_states is h [B, L, H]: 0 is the embeddings, -1 the last; the paper uses -3.'),
 });
 
