@@ -21,6 +21,7 @@ export type TokenizerDefinition = z.infer<typeof definitionSchema>;
 export interface SpecialIds {
   end: number | null;
   pad: number | null;
+  unknown: number | null;
 }
 
 export interface TokenizerFiles {
@@ -48,6 +49,8 @@ export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> 
   const specialIds = {
     end: find(named.eos_token, named.sep_token, '<|endoftext|>', '</s>', '<eos>', '<|end_of_text|>', '[SEP]'),
     pad: find(named.pad_token, '[PAD]', '<pad>', '<|pad|>'),
+    // By name for BPE, WordPiece and word-level models, by place for Unigram.
+    unknown: typeof definition.model['unk_id'] === 'number' ? definition.model['unk_id'] : find(definition.model.unk_token ?? undefined),
   };
   let vocabularySize = 0;
   for (const id of ids.values()) vocabularySize = Math.max(vocabularySize, id + 1);

@@ -60,7 +60,7 @@ class WorkerPool implements TokenizerPool {
     const file = join(packageRoot(), 'dist', 'data', 'tokenizer_worker.js');
     this.threads = Array.from({ length: workers }, () => {
       // A small young generation: the ids are copied out at once, and what is behind them is native memory that V8 does not see.
-      const worker = new Worker(file, { workerData: { json, kind, wide }, resourceLimits: { maxYoungGenerationSizeMb: 16 } });
+      const worker = new Worker(file, { workerData: { json, kind, wide }, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 16 } });
       const thread = { worker, waiting: [] as Waiting[] };
       const fail = (cause: unknown): void => {
         for (const { reject } of thread.waiting.splice(0)) reject(new LdlmError('ERR_LDLM_STATE', `a tokenizer thread must stay alive, got: ${String(cause)}`, { cause }));
