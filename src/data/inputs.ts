@@ -2,7 +2,7 @@
 // and by name within a folder or glob.
 
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { LdlmError } from '../api/errors.js';
 import { ioError } from './io_error.js';
@@ -40,7 +40,7 @@ async function pathsOf(input: string): Promise<string[]> {
   if (entry?.isDirectory()) return sorted(await glob(folderPattern, { cwd: input, caseSensitiveMatch: false }), input, 'a folder with .txt, .jsonl or .parquet files', input);
   // A name with brackets may be a file's own; only a name that is not there is a pattern.
   if (entry || !isDynamicPattern(input)) return [input];
-  return sorted(await glob(input), '', 'a pattern that matches a file', input);
+  return sorted(await glob(input, { absolute: isAbsolute(input) }), '', 'a pattern that matches a file', input);
 }
 
 function sorted(names: string[], folder: string, requirement: string, input: string): string[] {

@@ -16,21 +16,22 @@ import { trainByteLevelBpe } from '../../src/data/tokenizer_training.js';
 let corpus: string;
 let tokenizer: Tokenizer;
 let dir: string;
-const stories = [...generateStories({ count: 12_000, seed: 4 })];
+const stories = [...generateStories({ count: 2800, seed: 4 })];
 
 beforeAll(async () => {
   corpus = await mkdtemp(join(tmpdir(), 'ldlm-corpus-'));
   await writeFile(join(corpus, 'tokenizer.json'), JSON.stringify(await trainByteLevelBpe(stories.slice(0, 200), { vocabulary: 400 })));
   tokenizer = await Tokenizer.load(corpus);
-  // The second file repeats some documents of the first; one document is longer than a block and than a shard.
-  await writeFile(join(corpus, 'a.txt'), stories.slice(0, 6000).join('\n'));
-  await writeFile(join(corpus, 'b.jsonl.gz'), gzipSync([...stories.slice(5000), stories.slice(0, 4000).join(' '), 'The end.'].map((text) => JSON.stringify({ text })).join('\n')));
+  // A block ends with each file: many places to stop at. The last file repeats documents, and one is longer than a block and than a shard.
+  for (let i = 0; i < 10; i++) await writeFile(join(corpus, `part-${i}.txt`), stories.slice(100 * i, 100 * i + 100).join('\n'));
+  const last = [...stories.slice(900, 1100), stories.join(' '), 'The end.'];
+  await writeFile(join(corpus, 'rest.jsonl.gz'), gzipSync(last.map((text) => JSON.stringify({ text })).join('\n')));
 });
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'ldlm-resume-'));
 });
 
-const common = () => ({ inputs: [join(corpus, 'a.txt'), join(corpus, 'b.jsonl.gz')], length: 64, dedup: 'exact' as const, validation: 500, rowsPerShard: 700 });
+const common = () => ({ inputs: [corpus], length: 64, dedup: 'exact' as const, validation: 150, rowsPerShard: 300 });
 
 async function make(out: string, options: Partial<PrepareOptions> = {}) {
   return prepare({ ...common(), tokenizer, packing: 'wrap', out: join(dir, out), ...options });
@@ -67,7 +68,7 @@ describe('prepare', () => {
   it.each(['wrap', 'pad'] as const)('killed again and again it neither loses nor repeats a document (%s)', async (packing) => {
     await make('whole', { packing });
     let kills = 0;
-    for (let patience = 300; ; patience += 150) {
+    for (let patience = 400; ; patience *= 1.4) {
       const run = start('killed', packing);
       const timer = setTimeout(() => (kills++, run.kill()), patience * (0.5 + Math.random()));
       const code = await run.exited;
@@ -82,7 +83,7 @@ describe('prepare', () => {
 
   it.skipIf(process.platform === 'win32')('a full disk stops it with advice, and what was finished is continued', async () => {
     await make('whole');
-    const run = start('full', 'wrap', 'ulimit -f 80;'); // blocks of 512 bytes or, in some shells, 1 KiB
+    const run = start('full', 'wrap', 'ulimit -f 20;'); // blocks of 512 bytes or, in some shells, 1 KiB
     expect(await run.exited).toBe(1);
     expect(run.stderr()).toMatch(/shard-00000\.bin must be a file that can be written, got: a file would be larger than the system allows/);
     expect(await readdir(dir)).toEqual(['full.partial', 'whole']);
@@ -106,7 +107,7 @@ describe('prepare', () => {
 
   it('starts again when an input has changed since', async () => {
     const input = join(dir, 'in.txt');
-    await writeFile(input, stories.join('\n'));
+    await writeFile(input, stories.slice(0, 200).join('\n'));
     const stop = new AbortController();
     await expect(make('out', { inputs: [input], signal: stop.signal, onProgress: ({ documents }) => documents > 0 && stop.abort() })).rejects.toThrow();
     await appendFile(input, '\nOne more.');
@@ -118,13 +119,13 @@ describe('prepare', () => {
   it('does nothing a second time, also when the inputs were only copied, and says so', async () => {
     const first = await make('out');
     const before = await fingerprint('out');
-    await utimes(join(corpus, 'a.txt'), 1, 1);
+    await utimes(join(corpus, 'part-0.txt'), 1, 1);
     const notices: string[] = [];
     let worked = false;
     expect(await make('out', { onNotice: (text) => notices.push(text), onProgress: () => (worked = true) })).toEqual(first);
     expect([notices, worked]).toEqual([[expect.stringMatching(/out is already made from these inputs with these options: nothing to do/)], false]);
     expect(await fingerprint('out')).toEqual(before);
-    await expect(make('out', { validation: 400 })).rejects.toThrow(/must be a new or empty folder, got another data set; choose another or replace it \(--force\)/);
+    await expect(make('out', { validation: 140 })).rejects.toThrow(/must be a new or empty folder, got another data set; choose another or replace it \(--force\)/);
     await appendFile(join(dir, 'out', 'shard-00000.bin'), 'x');
     await expect(make('out')).rejects.toThrow(/shard-00000\.bin is damaged: .*; run `ldlm prepare --force` again/);
   });
