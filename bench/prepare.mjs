@@ -18,15 +18,16 @@ const here = dirname(fileURLToPath(import.meta.url));
 const { values } = parseArgs({
   options: {
     megabytes: { type: 'string', default: '3000' },
+    turn: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '5' },
     workers: { type: 'string', default: String(availableParallelism()) },
     tokenizer: { type: 'string' },
     folder: { type: 'string' },
   },
 });
-const [megabytes, rounds, workers] = [values.megabytes, values.rounds, values.workers].map(Number);
+const [megabytes, rounds, workers, turn] = [values.megabytes, values.rounds, values.workers, values.turn].map(Number);
 /** Text of one turn of each side. */
-const TURN_BYTES = 6e6;
+const TURN_BYTES = 1e6 * turn;
 
 /** Documents of about 5 kB: words of 1 to 4 syllables whose frequency falls with their rank. */
 function* documents(bytes) {

@@ -23,6 +23,8 @@ export class PrepareRun {
   private writer: ShardWriter | undefined;
   private digests: DigestLog | undefined;
   private hash: Promise<string> | undefined;
+  /** Ends the hashing of an input. Not the caller's signal: a stop at the end of a file needs its hash for the state. */
+  private readonly closing = new AbortController();
   private savedAt = performance.now();
 
   constructor(private readonly plan: PreparePlan, private readonly options: PrepareOptions, private state: PrepareState) {}
@@ -87,6 +89,7 @@ export class PrepareRun {
 
   /** Lets go of open files. May be called twice. */
   async close(): Promise<void> {
+    this.closing.abort();
     await this.writer?.close();
     await this.digests?.close();
     this.writer = this.digests = undefined;
@@ -122,7 +125,7 @@ export class PrepareRun {
     const { state, plan, options } = this;
     if (!this.hash) {
       // Goes along with tokenizing, which is much slower. A failure of the reading itself is reported first.
-      this.hash = sha256OfFile(plan.files[state.inputHashes.length]!.path, undefined, options.signal);
+      this.hash = sha256OfFile(plan.files[state.inputHashes.length]!.path, undefined, this.closing.signal);
       this.hash.catch(() => undefined);
     }
     let at = 0;

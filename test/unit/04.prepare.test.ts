@@ -121,6 +121,22 @@ describe('prepare', () => {
     expect((await readdir(dir)).sort()).toEqual(['in.txt', 'mine', 'out']);
   });
 
+  it('byte-level BPE: any text comes back from the shards byte for byte', async () => {
+    let state = 1;
+    const random = (below: number) => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % below;
+    // Of all planes, spaces and punctuation among them; no line ends, which end a document, and no halves of pairs.
+    const character = () => (random(3) === 0 ? ' .,\'s"\t\u00a0\u3000'[random(10)] : String.fromCodePoint([0x20, 0xc0, 0x900, 0x4e00, 0x1f300][random(5)]! + random(90))) ?? '_';
+    const lines = Array.from({ length: 60 }, () => `x${Array.from({ length: random(300) }, character).join('')}`);
+    const json = join(dir, 'bpe.json');
+    await writeFile(json, JSON.stringify(await trainByteLevelBpe(lines.slice(0, 20), { vocabulary: 500 })));
+    const bpe = await Tokenizer.load(json);
+    await writeFile(join(dir, 'in.txt'), lines.join('\n'));
+    await prepare({ inputs: [join(dir, 'in.txt')], tokenizer: bpe, length: 1, packing: 'wrap', out: join(dir, 'out') });
+    await using shards = await openShards(join(dir, 'out'));
+    const { ids } = await shards.read(Uint32Array.from({ length: shards.rows }, (_, i) => i));
+    expect((await bpe.decode(ids, { keepSpecialTokens: true })).split('<|endoftext|>').slice(0, -1)).toEqual(lines);
+  });
+
   it('tokenizes a document in pieces to the tokens of the whole', async () => {
     const text = `${'It\'s  a long-winded   text, with 1234 numbers\n\nand — gaps. '.repeat(40)}${'x'.repeat(300)} end`;
     const json = join(dir, 'bpe.json');
