@@ -13,6 +13,8 @@ export { type PresetName, presetNames, presets } from './config/presets.js';
 export type { LdlmConfig } from './config/types.js';
 export { prepare, type PrepareOptions, type PrepareProgress } from './data/prepare.js';
 export { openShards, type Shards } from './data/shards.js';
+export { dataStatistics, type DataStatistics } from './data/statistics.js';
+export { statisticsPage } from './data/statistics_page.js';
 export { checkStory, type StoryCheck } from './data/stories/check.js';
 export { generateStories, generateStory } from './data/stories/generate.js';
 export { Tokenizer } from './data/tokenizer.js';

@@ -74,6 +74,11 @@ export class Tokenizer {
     return this.specialIds.pad;
   }
 
+  /** The token for what the vocabulary does not have; null if the tokenizer has none. */
+  get unknownId(): number | null {
+    return this.specialIds.unknown;
+  }
+
   async encode(text: string, options: EncodeOptions = {}): Promise<number[]> {
     const [ids] = await this.encodeBatch([text], options);
     return ids!;
