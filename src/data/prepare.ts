@@ -75,6 +75,7 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
     throw error;
   });
   if (same) {
+    await removeTraces(out);
     options.onNotice?.(`${out} is already made from these inputs with these options: nothing to do`);
     return same;
   }
@@ -89,7 +90,7 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
     await writeFileAtomic(join(work, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
     await syncAndRename(work, out, { replace });
     // Only now: killed before the renaming, the run is continued from them.
-    for (const name of [stateName, digestsName, lockName]) await rm(join(out, name), { force: true });
+    await removeTraces(out);
     return manifest;
   } catch (error) {
     await run.close();
@@ -105,12 +106,19 @@ async function continueOrStart({ work, key }: PreparePlan, { onNotice }: Prepare
   const state = await readState(work);
   if (state?.key === key) {
     onNotice?.(`continues the unfinished run in ${work} after ${state.counts.documents} documents`);
+    // What was being replaced when the run was killed.
+    for (const name of await readdir(work)) if (name.endsWith('.tmp')) await rm(join(work, name));
     return state;
   }
   const names = (await readdir(work)).filter((name) => name !== lockName);
   if (state) onNotice?.(`starts again: the unfinished run in ${work} had other inputs or options`);
   for (const name of names) await rm(join(work, name), { recursive: true });
   return newState(key);
+}
+
+/** What the work left in a complete data set; a run that was killed right after the renaming leaves it to the next. */
+async function removeTraces(out: string): Promise<void> {
+  for (const name of [stateName, digestsName, lockName]) await rm(join(out, name), { force: true });
 }
 
 /** A failed run can be continued from its last checkpoint. One without, or with options that cannot work, leaves nothing behind. */
