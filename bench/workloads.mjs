@@ -36,7 +36,7 @@ function randomIntegers(count, from, below) {
 export async function workload({ size, device, dtype, threads, count, steps, folder }) {
   const { config, encoder } = await sized(size);
   const { train, model, diffusion, recipe } = config;
-  const { batch, accumulate, warmupSteps, cooldownSteps, lr, eps, weightDecay, clip, ema, seed } = train;
+  const { batch, accumulate, warmupSteps, lr, eps, weightDecay, clip, ema, seed } = train;
   const [beta1, beta2] = train.betas;
   return {
     config: {
@@ -46,7 +46,7 @@ export async function workload({ size, device, dtype, threads, count, steps, fol
       selfConditioning: diffusion.selfConditioning,
       recipe,
       // AdamW for all: the optimiser that both sides have fused.
-      train: { steps: train.steps, batch, accumulate: device === 'cpu' ? accumulate : 1, warmupSteps, cooldownSteps, muon: null, lr, beta1, beta2, eps, weightDecay, clip, ema, seed, bfloat16: dtype === 'bfloat16' },
+      train: { steps: train.steps, batch, accumulate: device === 'cpu' ? accumulate : 1, warmupSteps, cooldownSteps: 0, muon: null, lr, beta1, beta2, eps, weightDecay, clip, ema, seed, bfloat16: dtype === 'bfloat16' },
     },
     encoder: `${folder}/lm`,
     encoderShape: encoder,

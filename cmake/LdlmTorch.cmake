@@ -35,13 +35,3 @@ if(LDLM_TORCH_GOMP)
 else()
   target_link_libraries(ldlm_openmp INTERFACE gomp)
 endif()
-
-# Matrix products of ops/linear: a function that libtorch exports without a header.
-include(CheckCXXSourceCompiles)
-set(CMAKE_REQUIRED_LIBRARIES "${LDLM_TORCH_ROOT}/lib/libtorch_cpu.so")
-set(CMAKE_REQUIRED_LINK_OPTIONS "-Wl,--allow-shlib-undefined")
-check_cxx_source_compiles("
-  namespace at { class Tensor; namespace native { void mkldnn_matmul(const Tensor&, const Tensor&, const Tensor&, float, float); } }
-  int main() { return &at::native::mkldnn_matmul == nullptr; }" LDLM_TORCH_HAS_ONEDNN)
-unset(CMAKE_REQUIRED_LIBRARIES)
-unset(CMAKE_REQUIRED_LINK_OPTIONS)

@@ -51,7 +51,7 @@ ldlm train --preset base --data "$out/data" --encoder "$encoder" --out "$out/run
   --set recipe.decoderNoise=1.5 \
   --set train.steps="$steps" --set train.batch=16 --set train.accumulate=2 \
   --set train.lr=1e-3 --set 'train.muon={"lrScale": 3, "momentum": 0.95}' --set train.ema=0.99 \
-  --set train.warmupSteps=50 --set train.cooldownSteps=$((steps * 2 / 5)) \
+  --set train.warmupSteps=50 --set train.cooldown=0.4 \
   --set train.logEvery=10 --set train.saveEvery=200 \
   --set train.device=cpu --set train.dtype=float32
 

@@ -169,6 +169,15 @@ PretrainedEncoderConfig to_encoder_config(ObjectReader reader) {
   config.token_types = reader.integer("tokenTypes");
   config.norm_epsilon = reader.number("normEpsilon");
   config.activation = reader.string("activation");
+  config.padding_id = reader.integer("paddingId");
+  config.key_value_heads = reader.integer("keyValueHeads");
+  config.head_width = reader.integer("headWidth");
+  config.relative_buckets = reader.integer("relativeBuckets");
+  config.relative_distance = reader.integer("relativeDistance");
+  config.rotary_base = reader.number("rotaryBase");
+  config.gated_feed_forward = reader.boolean("gatedFeedForward");
+  config.query_key_value_bias = reader.boolean("queryKeyValueBias");
+  config.query_key_norm = reader.boolean("queryKeyNorm");
   reader.finish();
   return config;
 }

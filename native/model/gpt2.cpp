@@ -49,17 +49,13 @@ Tensor Gpt2::advance(Tensor x_BLC, int64_t from, int64_t to) const {
   return from < to && to == layers() ? final_norm(x_BLC) : x_BLC;
 }
 
+Tensor Gpt2::hidden(const Tensor& ids_BL, const Tensor&, int64_t layer) const { return advance(embed(ids_BL), 0, layer); }
+
 void Gpt2::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   visitor(join_name(prefix, "wte.weight"), tokens);
   visitor(join_name(prefix, "wpe.weight"), positions);
   for (size_t i = 0; i < blocks.size(); ++i) blocks[i].visit(join_name(prefix, "h." + std::to_string(i)), visitor);
   final_norm.visit(join_name(prefix, "ln_f"), visitor);
-}
-
-Tensor Gpt2Encoder::hidden(const Tensor& ids_BL, const Tensor& lengths_B, int64_t layer) const {
-  at::NoGradGuard no_grad;
-  check_tokens("gpt2", ids_BL, lengths_B, network_.tokens.size(0), network_.positions.size(0));
-  return network_.advance(network_.embed(ids_BL), 0, resolve_layer("gpt2", layer, network_.layers()));
 }
 
 bool gpt2_may_skip(const std::string& name) {

@@ -26,22 +26,14 @@ struct Gpt2 {
   Tensor embed(const Tensor& ids_BL) const;
   // Hidden state `from` -> hidden state `to`, counted as in Hugging Face: k is the output of block k, the last after the final norm.
   Tensor advance(Tensor x_BLC, int64_t from, int64_t to) const;
+  // ids [B, L] -> hidden state `layer`. Causal attention needs no mask for padding at the end of a row.
+  Tensor hidden(const Tensor& ids_BL, const Tensor& lengths_B, int64_t layer) const;
   int64_t layers() const { return static_cast<int64_t>(blocks.size()); }
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 
   Tensor tokens, positions;  // [V, C], [positions, C]
   std::vector<Gpt2Block> blocks;
   LayerNorm final_norm;
-};
-
-// The frozen network behind the PretrainedEncoder interface. Causal attention needs no mask for padding at the end of a row.
-class Gpt2Encoder final : public PretrainedEncoder {
- public:
-  explicit Gpt2Encoder(Gpt2 network) : network_(std::move(network)) {}
-  Tensor hidden(const Tensor& ids_BL, const Tensor& lengths_B, int64_t layer) const override;
-
- private:
-  Gpt2 network_;
 };
 
 // What a GPT-2 file may hold beside the parameters: the causal masks of old files and the tied head.

@@ -40,10 +40,10 @@ struct FeedForward {
   Linear up, down;
 };
 
-// Rotary position tables (Su et al. 2021), cos and sin [length, head_width / 2].
+// Rotary position tables (Su et al. 2021), cos and sin [length, head_width / 2]. Pair i turns by position * base^(-2 i / head_width).
 struct RotaryTable {
   RotaryTable() = default;
-  RotaryTable(int64_t length, int64_t head_width, const at::TensorOptions& options);
+  RotaryTable(int64_t length, int64_t head_width, const at::TensorOptions& options, double base = 10000.0);
   // Rotates the pairs (x_i, x_{i + head_width/2}).
   Tensor operator()(const Tensor& x_BLHd) const;
 

@@ -6,14 +6,24 @@
 
 namespace ldlm {
 
-// What config.json of the folder says, in our names. Filled by TypeScript (src/config/encoders.ts); no defaults here.
+// What config.json of the folder says, in our names. Filled by TypeScript (src/config/encoders.ts); no defaults here. What a family
+// does not have is 0 or false.
 struct PretrainedEncoderConfig {
-  std::string family;  // "gpt2" | "bert"
+  std::string family;  // "gpt2" | "bert" | "roberta" | "distilbert" | "mpnet" | "t5" | "llama"
   int64_t layers, hidden_width, heads, vocabulary, positions;
   int64_t feed_forward_width;
-  int64_t token_types;     // BERT only, else 0
+  int64_t token_types;         // BERT and RoBERTa
   double norm_epsilon;
-  std::string activation;  // "gelu" | "gelu_new" | "relu"
+  std::string activation;      // "gelu" | "gelu_new" | "relu" | "silu"
+  int64_t padding_id;          // RoBERTa and MPNet: their positions begin behind it
+  int64_t key_value_heads;     // Llama: heads that share keys and values; else `heads`
+  int64_t head_width;          // T5 and Llama choose it freely; else hidden_width / heads
+  int64_t relative_buckets;    // T5 and MPNet: learned biases of the attention scores by distance,
+  int64_t relative_distance;   // the last bucket from this distance on
+  double rotary_base;          // Llama: "rope_theta"
+  bool gated_feed_forward;     // T5 1.1: activation(x W_0) * x W_1 instead of activation(x W)
+  bool query_key_value_bias;   // Qwen2
+  bool query_key_norm;         // Qwen3
 };
 
 class PretrainedEncoder {
@@ -21,13 +31,15 @@ class PretrainedEncoder {
   virtual ~PretrainedEncoder() = default;
 
   // ids [B, L] int64; lengths [B] int64, the real tokens of each row (a prefix); layer as in Hugging Face `hidden_states`:
-  // 0 is the embedding output, k the output of block k, negative counts from the end (GPT-2: the last one is after the final norm).
+  // 0 is the embedding output, k the output of block k, negative counts from the end. With families that end in a norm of their own
+  // (GPT-2, T5, Llama) the last one is after it.
   // -> h [B, L, H] fp32, no gradient. Positions behind `lengths` hold unspecified finite values.
   virtual Tensor hidden(const Tensor& ids_BL, const Tensor& lengths_B, int64_t layer) const = 0;
 };
 
 // Loads model.safetensors or the shards named by model.safetensors.index.json. Every parameter must be found and every tensor
-// of the file used or known to be safe to skip; otherwise a c10::ValueError names them.
+// of the file used or known to be safe to skip; otherwise a c10::ValueError names them. On a CPU, fp32 weights are not copied: they
+// are views of the mapped file, which must stay as it is (a new file under its name does no harm).
 std::unique_ptr<PretrainedEncoder> load_pretrained_encoder(const std::string& folder, const PretrainedEncoderConfig& config,
                                                            const at::Device& device);
 

@@ -22,6 +22,13 @@ void LayerNorm::visit(const std::string& prefix, const ParameterVisitor& visitor
   visitor(join_name(prefix, "bias"), bias);
 }
 
+PretrainedRmsNorm::PretrainedRmsNorm(int64_t width, double epsilon, const at::TensorOptions& options)
+    : weight(at::empty({width}, options)), epsilon(epsilon) {}
+
+void PretrainedRmsNorm::visit(const std::string& prefix, const ParameterVisitor& visitor) {
+  visitor(join_name(prefix, "weight"), weight);
+}
+
 Conv1d::Conv1d(int64_t in, int64_t out, const at::TensorOptions& options)
     : weight(at::empty({in, out}, options)), bias(at::empty({out}, options)) {}
 
@@ -36,7 +43,8 @@ Activation parse_activation(const std::string& name) {
   if (name == "gelu") return Activation::kGelu;
   if (name == "gelu_new") return Activation::kGeluTanh;
   if (name == "relu") return Activation::kRelu;
-  TORCH_CHECK_VALUE(false, "activation must be gelu, gelu_new or relu, got ", name);
+  if (name == "silu") return Activation::kSilu;
+  TORCH_CHECK_VALUE(false, "activation must be gelu, gelu_new, relu or silu, got ", name);
 }
 
 Tensor activate(const Tensor& x, Activation activation) {
@@ -44,8 +52,23 @@ Tensor activate(const Tensor& x, Activation activation) {
     case Activation::kGelu: return at::gelu(x, "none");
     case Activation::kGeluTanh: return gelu_tanh(x);
     case Activation::kRelu: return at::relu(x);
+    case Activation::kSilu: return at::silu(x);
   }
   TORCH_INTERNAL_ASSERT(false);
+}
+
+Tensor padding_mask(const Tensor& lengths_B, int64_t length) {
+  const Tensor column = at::arange(length, lengths_B.options());
+  return (column.unsqueeze(0) < lengths_B.clamp_min(1).unsqueeze(1)).unsqueeze(1).unsqueeze(1);
+}
+
+Tensor positions_behind_padding(const Tensor& ids_BL, int64_t padding_id) {
+  const Tensor real = ids_BL.ne(padding_id);
+  return real.cumsum(1).mul(real).add(padding_id);
+}
+
+void check_heads(const char* network, int64_t hidden_width, int64_t heads) {
+  TORCH_CHECK_VALUE(heads >= 1 && hidden_width % heads == 0, network, ": heads must divide the width ", hidden_width, ", got ", heads);
 }
 
 void check_tokens(const char* network, const Tensor& ids_BL, const Tensor& lengths_B, int64_t vocabulary, int64_t positions) {

@@ -26,27 +26,26 @@ std::string list_names(const std::vector<std::string>& names) {
 
 }  // namespace
 
-void fill_from_pretrained(const std::vector<NamedParameter>& parameters, const TensorMap& tensors, const PretrainedNaming& naming,
-                          const std::string& folder) {
-  at::NoGradGuard no_grad;
+void bind_pretrained(const std::function<void(const ParameterVisitor&)>& visit, const TensorMap& tensors,
+                     const PretrainedNaming& naming, const std::string& folder, const at::Device& device) {
   TensorMap unused;
   for (const auto& [name, tensor] : tensors) {
     TORCH_CHECK_VALUE(unused.emplace(canonical_name(name, naming.prefix), tensor).second, folder, ": tensor ", name,
                       " must come once, got it with and without the prefix ", naming.prefix);
   }
   std::vector<std::string> missing, unknown;
-  for (const auto& [name, parameter] : parameters) {
+  visit([&](const std::string& name, Tensor& parameter) {
     const auto found = unused.find(name);
     if (found == unused.end()) {
       missing.push_back(name);
-      continue;
+      return;
     }
     const Tensor& source = found->second;
     TORCH_CHECK_VALUE(source.sizes() == parameter.sizes() && at::isFloatingType(source.scalar_type()), folder, ": tensor ", name,
                       " must be float ", parameter.sizes(), " by config.json, got ", source.scalar_type(), " ", source.sizes());
-    Tensor(parameter).copy_(source);
+    parameter = source.to(device, parameter.scalar_type());
     unused.erase(found);
-  }
+  });
   for (const auto& [name, tensor] : unused) {
     if (!naming.may_skip(name)) unknown.push_back(name);
   }

@@ -45,9 +45,9 @@ TextScores CausalScorer::score(const Tensor& ids_BL, const Tensor& lengths_B) co
 
 CausalScorer load_causal_scorer(const std::string& folder, const PretrainedEncoderConfig& config, const at::Device& device) {
   TORCH_CHECK_VALUE(config.family == "gpt2", "a scorer must be of the gpt2 family, which predicts the next token, got ", config.family);
-  Gpt2 network(config, at::TensorOptions(at::kFloat).device(device));
+  Gpt2 network(config, at::TensorOptions(at::kFloat).device(at::kMeta));  // shapes only
   const TensorMap tensors = read_pretrained_folder(folder);
-  fill_from_pretrained(parameters_of(network, ""), tensors, {"transformer.", gpt2_may_skip}, folder);
+  bind_pretrained([&](const ParameterVisitor& visitor) { network.visit("", visitor); }, tensors, {"transformer.", gpt2_may_skip}, folder, device);
   if (const auto head = tensors.find("lm_head.weight"); head != tensors.end()) {
     TORCH_CHECK_VALUE(at::equal(head->second.to(network.tokens.options()), network.tokens), folder,
                       ": lm_head.weight must equal the token embedding (a tied head), got another matrix");

@@ -1,30 +1,34 @@
-// The frozen pretrained language model, from a Hugging Face layout folder: token ids to hidden states.
+// The frozen pretrained language model, from a Hugging Face layout folder or the hub: token ids to hidden states.
 
 import { checkEncoderWidth } from '../config/constraints.js';
 import { type EncoderShape, hiddenStateIndex, readEncoderShape } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
+import { resolveModel, type ResolveOptions } from '../hub/model_source.js';
 import { callNative, resolveDevice } from './call_native.js';
 import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
 import type { NativePretrainedEncoder } from './native_types.js';
 
-/** A frozen LM of the GPT-2 or BERT family. Owns native memory: `dispose()` it, or use `await using`. */
+/** A frozen LM: GPT-2, BERT, RoBERTa, DistilBERT, MPNet, T5 (its encoder), Llama, Qwen2 or Qwen3. Owns native memory: `dispose()` it, or use `await using`. */
 export class PretrainedEncoder implements AsyncDisposable {
   private constructor(
     readonly folder: string,
+    /** What finds the same files again: the folder as it was given, or ID@COMMIT of the hub. */
+    readonly source: string,
     readonly shape: EncoderShape,
     /** @internal */ readonly native: NativePretrainedEncoder,
   ) {}
 
   /**
-   * Loads `folder` (config.json and model.safetensors or its shards).
-   * @throws LdlmError if a tensor is missing, left over or of the wrong shape
+   * Loads `source`, a folder (config.json and model.safetensors or its shards) or an id of the hub, ID or ID@REVISION.
+   * @throws LdlmError if it cannot be had, or if a tensor is missing, left over or of the wrong shape
    */
-  static async load(folder: string, options: { device?: 'auto' | 'cpu' | 'cuda' } = {}): Promise<PretrainedEncoder> {
+  static async load(source: string, options: { device?: 'auto' | 'cpu' | 'cuda' } & ResolveOptions = {}): Promise<PretrainedEncoder> {
+    const { folder, source: found } = await resolveModel(source, ['weights'], options);
     const shape = await readEncoderShape(folder);
     const device = resolveDevice(options.device ?? 'auto');
     const native = await callNative(() => loadNative().PretrainedEncoder.load({ folder, config: shape, device }));
-    return new PretrainedEncoder(folder, shape, native);
+    return new PretrainedEncoder(folder, found, shape, native);
   }
 
   /**

@@ -39,6 +39,8 @@ export class Scorer implements AsyncDisposable {
     readonly tokenizer: Tokenizer,
     /** The end-of-text token, which for this family is the beginning of a text too. */
     readonly endId: number,
+    /** The token for what the vocabulary does not have, if there is one, and its text. */
+    private readonly unknown: { id: number; token: string } | null,
     private readonly native: NativeScorer,
   ) {}
 
@@ -53,9 +55,11 @@ export class Scorer implements AsyncDisposable {
       throw new LdlmError('ERR_LDLM_CONFIG', `the scorer's tokenizer must have at most the model's ${shape.vocabulary} token ids, got ${tokenizer.vocabularySize} in ${folder}`);
     }
     if (tokenizer.endId === null) throw new LdlmError('ERR_LDLM_CONFIG', `the scorer's tokenizer must have an end-of-text token, got none in ${folder}`);
+    const { unknownId: id } = tokenizer;
+    const unknown = id === null ? null : { id, token: await tokenizer.decode([id], { keepSpecialTokens: true }) };
     const device = resolveDevice(options.device ?? 'auto');
     const native = await callNative(() => loadNative().Scorer.load({ folder, config: shape, device }));
-    return new Scorer(folder, shape, tokenizer, tokenizer.endId, native);
+    return new Scorer(folder, shape, tokenizer, tokenizer.endId, unknown, native);
   }
 
   /** SHA-256 over the files of weights, in hex. */
@@ -70,7 +74,7 @@ export class Scorer implements AsyncDisposable {
    *   would be too good
    */
   async encode(texts: readonly string[]): Promise<number[][]> {
-    const { unknown } = this.tokenizer;
+    const { unknown } = this;
     // Where a text names the unknown token itself, as samples of a model with such a token do, that one token is meant.
     const pieces = texts.map((text) => (unknown === null ? [text] : text.split(unknown.token)));
     const encoded = await this.tokenizer.encodeBatch(pieces.flat()).catch((cause: unknown) => {

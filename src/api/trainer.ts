@@ -6,6 +6,7 @@ import type { LdlmConfig } from '../config/types.js';
 import { batches } from '../data/batches.js';
 import { type FolderLock, lockFolder } from '../data/lock.js';
 import type { Shards } from '../data/shards.js';
+import { keepCommit } from '../hub/model_source.js';
 import { callNative, resolveDevice } from './call_native.js';
 import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
@@ -40,6 +41,8 @@ export interface TrainerOptions {
   out: string;
   /** `auto` (default) continues where a run stopped, `never` refuses a folder that holds a run, `must` refuses one that does not. */
   resume?: 'auto' | 'never' | 'must';
+  /** Bytes here and in all, while the frozen LM is fetched from the hub. */
+  onDownload?: (bytes: number, totalBytes: number) => void;
 }
 
 /** Batches that the feature statistics of h are measured on before the first step. */
@@ -62,7 +65,7 @@ export class JointTrainer implements AsyncDisposable {
   ) {}
 
   /**
-   * Loads the frozen LM named by `config.encoder.source`, and the newest checkpoint of `options.out` if there is one.
+   * Loads the frozen LM named by `config.encoder.source` (of the hub: the run's configuration then names the commit), and the newest checkpoint of `options.out` if there is one.
    * @throws LdlmError ERR_LDLM_CONFIG for sizes that do not fit, ERR_LDLM_STATE if another process trains into the folder
    */
   static async create(config: LdlmConfig, options: TrainerOptions): Promise<JointTrainer> {
@@ -76,7 +79,9 @@ export class JointTrainer implements AsyncDisposable {
       const checkpoint = await latestCheckpoint(options.out);
       checkResume(options, checkpoint !== null);
       if (checkpoint) checkSameModel(checked, checkpoint.config);
-      const encoder = await PretrainedEncoder.load(checked.encoder.source, { device });
+      const asked = keepCommit(checked.encoder.source, checkpoint?.config.encoder.source ?? '');
+      const encoder = await PretrainedEncoder.load(asked, { device, ...(options.onDownload && { onDownload: options.onDownload }) });
+      checked.encoder.source = encoder.source;
       encoder.check(checked);
       if (checkpoint) checkSameEncoder(encoder, checkpoint);
       const native = await callNative(() => loadNative().JointTrainer.create(nativeConfig(checked, encoder), encoder.native, device));
@@ -244,7 +249,7 @@ function checkSameEncoder({ folder, shape }: PretrainedEncoder, { state }: Check
 function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTrainerConfig {
   const { train, model, diffusion, recipe } = config;
   const { hiddenWidth, vocabulary } = encoder.shape;
-  const { steps, batch, accumulate, warmupSteps, cooldownSteps, lr, eps, muon, weightDecay, clip, ema, seed } = train;
+  const { steps, batch, accumulate, warmupSteps, cooldown, lr, eps, muon, weightDecay, clip, ema, seed } = train;
   const [beta1, beta2] = train.betas;
   return {
     model: { ...model, hiddenWidth, vocabulary },
@@ -253,7 +258,7 @@ function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTra
     selfConditioning: diffusion.selfConditioning,
     recipe,
     train: {
-      steps, batch, accumulate, warmupSteps, cooldownSteps, lr, beta1, beta2, eps, muon, weightDecay, clip, ema, seed,
+      steps, batch, accumulate, warmupSteps, cooldownSteps: Math.round(cooldown * steps), lr, beta1, beta2, eps, muon, weightDecay, clip, ema, seed,
       bfloat16: train.dtype === 'bfloat16',
     },
   };

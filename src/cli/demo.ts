@@ -29,7 +29,7 @@ import { trainWithProgress } from './train.js';
 const STORIES = 20_000;
 const HELD_OUT = 500;
 const SAMPLES = 256;
-const SAMPLING_STEPS = 32;
+const SAMPLING_STEPS = 128;
 const SEEDS = { training: 1, heldOut: 2, sampling: 7 };
 
 /** DIR/summary.json */

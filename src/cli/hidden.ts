@@ -4,6 +4,8 @@ import { Command } from 'commander';
 import { LdlmError } from '../api/errors.js';
 import { PretrainedEncoder } from '../api/pretrained_encoder.js';
 import { Tokenizer } from '../data/tokenizer.js';
+import { resolveModel } from '../hub/model_source.js';
+import { showingDownload } from './download_progress.js';
 import { deviceOption, integer, threadsOption } from './option_types.js';
 import { stdinLines } from './stdin_lines.js';
 
@@ -18,14 +20,14 @@ const examples = `
 Layers count as Hugging Face's hidden_states: 0 embeddings, k after block k, negative from the end.
 
 Examples:
-  echo "The quick brown fox" | ldlm hidden --encoder models/gpt2 --layer -3
+  echo "The quick brown fox" | ldlm hidden --encoder gpt2 --layer -3
   echo "[464, 2068, 7586]"   | ldlm hidden --encoder models/gpt2 --layer 0 --ids`;
 
 /** The command `ldlm hidden`. */
 export function hiddenCommand(): Command {
   return new Command('hidden')
     .description('hidden states of a frozen LM, a JSON object {"ids","hidden"} a line of stdin')
-    .requiredOption('--encoder <dir>', 'Hugging Face layout folder')
+    .requiredOption('--encoder <source>', 'Hugging Face layout folder, or an id of the hub: ID or ID@REVISION')
     .requiredOption('--layer <k>', 'index into hidden_states', integer)
     .option('--ids', 'the lines are JSON arrays (or blank-separated lists) of token ids', false)
     .addOption(deviceOption())
@@ -36,11 +38,14 @@ export function hiddenCommand(): Command {
 
 async function run(flags: HiddenFlags): Promise<void> {
   const lines = await stdinLines();
-  await using encoder = await PretrainedEncoder.load(flags.encoder, { device: flags.device });
-  const tokenizer = flags.ids ? null : await Tokenizer.load(flags.encoder);
+  const { folder } = await showingDownload(flags.encoder, (onDownload) =>
+    resolveModel(flags.encoder, flags.ids ? ['weights'] : ['weights', 'tokenizer'], { onDownload }),
+  );
+  await using encoder = await PretrainedEncoder.load(folder, { device: flags.device });
+  const tokenizer = flags.ids ? null : await Tokenizer.load(folder);
   const H = encoder.shape.hiddenWidth;
   for (const line of lines) {
-    const ids = tokenizer ? await tokenizer.encode(line, { addSpecialTokens: encoder.shape.family === 'bert' }) : parseIds(line, encoder.shape.vocabulary);
+    const ids = tokenizer ? await tokenizer.encode(line, { addSpecialTokens: encoder.shape.family !== 'gpt2' }) : parseIds(line, encoder.shape.vocabulary);
     const flat = await encoder.hidden(Int32Array.from(ids), flags.layer);
     const hidden = ids.map((_, i) => Array.from(flat.subarray(i * H, (i + 1) * H)));
     process.stdout.write(JSON.stringify({ ids, hidden }) + '\n');

@@ -14,6 +14,7 @@ const commands: Record<string, () => Promise<Command>> = {
   stories: async () => (await import('./stories.js')).storiesCommand(),
   pretrain: async () => (await import('./pretrain.js')).pretrainCommand(),
   prepare: async () => (await import('./prepare.js')).prepareCommand(),
+  data: async () => (await import('./data.js')).dataCommand(),
   train: async () => (await import('./train.js')).trainCommand(),
   sample: async () => (await import('./sample.js')).sampleCommand(),
   eval: async () => (await import('./eval.js')).evalCommand(),

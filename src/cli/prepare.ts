@@ -1,10 +1,15 @@
 // `ldlm prepare`: text files to token shards. Progress goes to stderr, the manifest (without the lists of files) to stdout.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { detokenizers, type Detokenizer } from '../data/detokenize.js';
+import type { InvalidText } from '../data/invalid_text.js';
 import { prepare } from '../data/prepare.js';
 import { Tokenizer } from '../data/tokenizer.js';
+import { resolveModel } from '../hub/model_source.js';
+import { showingDownload } from './download_progress.js';
 import { interruptible } from './interrupt.js';
-import { createProgress } from './progress.js';
+import { wholeNumber } from './option_types.js';
+import { createProgress, type Progress } from './progress.js';
 
 interface PrepareFlags {
   input: string[];
@@ -12,24 +17,32 @@ interface PrepareFlags {
   length: number;
   packing: 'wrap' | 'pad';
   out: string;
-  column?: string;
+  column: string;
+  detokenize?: Detokenizer;
+  invalidUtf8: InvalidText;
+  dedup?: 'exact';
+  validation: number;
+  workers?: number;
   force: boolean;
 }
 
 const examples = `
-Files ending in .jsonl or .ndjson hold a JSON object a line, .parquet a table; any other file holds a document a line.
+Files ending in .jsonl or .ndjson hold a JSON object a line, .parquet a table; any other file holds a document a line. Text and jsonl may
+be .gz or .zst. A folder stands for all such files in it, by name. Stopped or killed, the same command continues where it was; if the data
+set is there already, nothing is done.
 
 Examples:
   ldlm prepare --input stories.txt --tokenizer lm --length 48 --packing pad --out data/stories
-  ldlm prepare --input a.parquet b.parquet --column text --tokenizer gpt2 --length 1024 --packing wrap --out data/owt
-  ldlm prepare --input news.jsonl --column body --tokenizer gpt2/tokenizer.json --length 128 --packing wrap --out data/news --force`;
+  ldlm prepare --input openwebtext --tokenizer gpt2 --length 1024 --packing wrap --validation 100000 --out data/owt
+  ldlm prepare --input 'news.en-*' --detokenize lm1b --tokenizer bert --length 128 --packing pad --out data/lm1b
+  ldlm prepare --input 'dump/*.jsonl.zst' --column body --dedup exact --tokenizer gpt2/tokenizer.json --length 128 --packing wrap --out data/news`;
 
 /** The command `ldlm prepare`. */
 export function prepareCommand(): Command {
   return new Command('prepare')
     .description('turn text (txt, jsonl, parquet) into token shards and manifest.json')
-    .requiredOption('--input <file...>', 'text files, read in this order')
-    .requiredOption('--tokenizer <dir|file>', 'a tokenizer.json, or a Hugging Face folder with one')
+    .requiredOption('--input <path...>', 'text files, folders or globs, read in this order')
+    .requiredOption('--tokenizer <source>', 'a tokenizer.json, a Hugging Face folder with one, or an id of the hub')
     .requiredOption('--length <n>', 'tokens of a row', rowLength)
     .addOption(
       new Option('--packing <how>', 'wrap: documents joined by the end token and cut; pad: one document a row')
@@ -37,7 +50,12 @@ export function prepareCommand(): Command {
         .makeOptionMandatory(),
     )
     .requiredOption('--out <dir>', 'the folder to make')
-    .option('--column <name>', 'key or column with the text, for jsonl and parquet (default: text)')
+    .option('--column <name>', 'key or column with the text, for jsonl and parquet', 'text')
+    .addOption(new Option('--detokenize <corpus>', 'undo the spaces between words of a corpus').choices(Object.keys(detokenizers)))
+    .addOption(new Option('--invalid-utf8 <how>', 'bytes that are no text: stop, or replace and count').choices(['stop', 'replace']).default('stop'))
+    .addOption(new Option('--dedup <how>', 'leave out documents equal to an earlier one').choices(['exact']))
+    .option('--validation <n>', 'documents at the end that become a data set of their own, DIR/validation', wholeNumber(0), 0)
+    .option('--workers <n>', 'threads that tokenize (default: one a core, at most 8)', wholeNumber(0))
     .option('--force', 'replace a data set that is already there', false)
     .addHelpText('after', examples)
     .action(run);
@@ -49,25 +67,32 @@ function rowLength(text: string): number {
   throw new InvalidArgumentError(`It must be a whole number in 1..65535, got ${text}.`);
 }
 
-async function run(flags: PrepareFlags): Promise<void> {
-  const tokenizer = await Tokenizer.load(flags.tokenizer);
-  let progress: ReturnType<typeof createProgress> | undefined;
-  const prepared = interruptible('Stopping; nothing is written.', (signal) =>
-    prepare({
-      inputs: flags.input,
-      tokenizer,
-      length: flags.length,
-      packing: flags.packing,
-      out: flags.out,
-      replace: flags.force,
-      ...(flags.column !== undefined && { column: flags.column }),
-      signal,
-      onProgress: ({ bytes, totalBytes, realTokens }) => {
-        progress ??= createProgress({ total: totalBytes, unit: 'B', label: 'tokenizing' });
-        progress.update(bytes, { tokens: realTokens.toLocaleString('en-US') });
-      },
-    }),
-  );
-  const { shards, inputs, ...summary } = await prepared.finally(() => progress?.stop());
-  process.stdout.write(`${JSON.stringify({ out: flags.out, ...summary, inputs: inputs.length, shards: shards.length }, null, 2)}\n`);
+async function run({ input, tokenizer: source, force, ...flags }: PrepareFlags): Promise<void> {
+  const { folder } = await showingDownload(source, (onDownload) => resolveModel(source, ['tokenizer'], { onDownload }));
+  const tokenizer = await Tokenizer.load(folder);
+  let progress: Progress | undefined;
+  try {
+    await interruptible('Stopping; the same command continues.', async (signal) => {
+      const { shards, inputs, ...summary } = await prepare({
+        ...flags,
+        inputs: input,
+        tokenizer,
+        replace: force,
+        signal,
+        onNotice: (text) => process.stderr.write(`${text}\n`),
+        onCheck: (bytes, total) => {
+          progress ??= createProgress({ total, unit: 'B', label: 'comparing' });
+          progress.update(bytes);
+        },
+        onProgress: ({ bytes, totalBytes, realTokens }) => {
+          progress ??= createProgress({ total: totalBytes, unit: 'B', label: 'tokenizing', start: bytes });
+          progress.update(bytes, { tokens: realTokens.toLocaleString('en-US') });
+        },
+      });
+      progress?.stop();
+      process.stdout.write(`${JSON.stringify({ out: flags.out, ...summary, inputs: inputs.length, shards: shards.length }, null, 2)}\n`);
+    });
+  } finally {
+    progress?.stop();
+  }
 }

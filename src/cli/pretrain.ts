@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type LmConfig, lmDefaults, type LmResult, pretrainLm } from '../api/lm_pretrainer.js';
 import { writeFileAtomic } from '../data/atomic.js';
+import { listInputs } from '../data/inputs.js';
 import { prepare } from '../data/prepare.js';
 import { readDocuments } from '../data/readers.js';
 import { openShards, type Shards } from '../data/shards.js';
@@ -36,7 +37,7 @@ export function pretrainCommand(): Command {
   const d = lmDefaults();
   return new Command('pretrain')
     .description('pretrain a small causal language model (and tokenizer) on your own text')
-    .requiredOption('--input <file...>', 'txt, jsonl or parquet files')
+    .requiredOption('--input <file...>', 'txt, jsonl or parquet files, folders or globs')
     .requiredOption('--out <dir>', 'the Hugging Face layout folder to write')
     .option('--tokenizer <dir|file>', 'use this tokenizer.json instead of training one')
     .option('--words', 'train a word-level tokenizer instead of byte-level BPE', false)
@@ -84,8 +85,8 @@ async function provideTokenizer(flags: PretrainFlags, work: string): Promise<Tok
   return Tokenizer.load(file);
 }
 
-async function* allTexts(files: readonly string[]): AsyncGenerator<string> {
-  for (const file of files) for await (const { text } of readDocuments(file)) yield text;
+async function* allTexts(inputs: readonly string[]): AsyncGenerator<string> {
+  for (const { path } of await listInputs(inputs)) for await (const { text } of readDocuments(path)) yield text;
 }
 
 /** The loop of `ldlm pretrain` and of the demo. */

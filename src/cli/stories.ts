@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { Command, InvalidArgumentError } from 'commander';
 import { writeFileAtomic } from '../data/atomic.js';
+import { plainChunks } from '../data/byte_stream.js';
 import { readLines, splitLines } from '../data/lines.js';
 import { checkStory } from '../data/stories/check.js';
 import { generateStories } from '../data/stories/generate.js';
@@ -43,7 +44,7 @@ const percent = (part: number, whole: number): string => (whole === 0 ? 'none' :
 
 async function checkStories(path: string): Promise<void> {
   let stories = 0, sentences = 0, validSentences = 0, coherent = 0;
-  for await (const { text } of path === '-' ? splitLines(process.stdin, 'standard input') : readLines(path)) {
+  for await (const { text } of path === '-' ? splitLines(plainChunks(process.stdin), 'standard input') : readLines(path)) {
     const check = checkStory(text);
     stories += 1;
     sentences += check.sentences;

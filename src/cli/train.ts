@@ -8,6 +8,7 @@ import { applySet, parseConfig } from '../config/parse.js';
 import { type PresetName, presetNames, presets } from '../config/presets.js';
 import type { LdlmConfig } from '../config/types.js';
 import { openShards } from '../data/shards.js';
+import { showingDownload } from './download_progress.js';
 import { interruptible } from './interrupt.js';
 import { gather, threadsOption } from './option_types.js';
 import { createProgress } from './progress.js';
@@ -27,7 +28,7 @@ Writes RUN/metrics.jsonl and RUN/checkpoints/step-N/; Ctrl-C finishes the step a
 
 Examples:
   ldlm train --preset tiny --data data/stories --encoder lm --out runs/tiny
-  ldlm train --preset base --data data/text --encoder models/gpt2 --out runs/base --set train.lr=1e-4 --set train.batch=64
+  ldlm train --preset base --data data/text --encoder gpt2 --out runs/base --set train.lr=1e-4 --set train.batch=64
   ldlm train --config my.json --out runs/mine --resume must
   ldlm info --preset tiny --json > my.json      a complete configuration to edit`;
 
@@ -38,7 +39,7 @@ export function trainCommand(): Command {
     .addOption(new Option('--config <file>', 'a complete configuration as JSON').conflicts('preset'))
     .addOption(new Option('--preset <name>', 'start from a preset').choices(presetNames))
     .option('--data <dir>', 'prepared data (default: data.path of the configuration)')
-    .option('--encoder <dir>', 'frozen LM, a Hugging Face folder (default: encoder.source)')
+    .option('--encoder <source>', 'frozen LM: a Hugging Face folder, or an id of the hub (default: encoder.source)')
     .requiredOption('--out <run>', 'the run folder')
     .addOption(new Option('--resume <how>', 'auto: continue a run found in --out').choices(['auto', 'never', 'must']).default('auto'))
     .option('--set <key=value>', 'change one value, e.g. train.lr=3e-4; may be repeated', gather, [])
@@ -52,7 +53,9 @@ async function run(flags: TrainFlags, command: Command): Promise<void> {
   const config = await resolveConfig(flags);
   process.stderr.write(`configuration: ${JSON.stringify(config)}\n`);
   await using data = await openShards(config.data.path);
-  await using trainer = await JointTrainer.create(config, { out: flags.out, resume: flags.resume });
+  await using trainer = await showingDownload(config.encoder.source, (onDownload) =>
+    JointTrainer.create(config, { out: flags.out, resume: flags.resume, onDownload }),
+  );
   await interruptible('Finishing the step and saving.', (signal) => trainWithProgress(trainer, data, signal));
   process.stdout.write(`${flags.out}\n`);
 }

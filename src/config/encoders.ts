@@ -4,12 +4,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
-import { huggingFaceConfig } from './hugging_face.js';
+import { families, huggingFaceConfig } from './hugging_face.js';
+import { plain } from './encoder_families.js';
 import { describeIssue } from './issues.js';
 
 /** Sizes of a frozen pretrained language model. */
 export interface EncoderShape {
-  family: 'gpt2' | 'bert';
+  family: 'gpt2' | 'bert' | 'roberta' | 'distilbert' | 'mpnet' | 't5' | 'llama';
   /** Transformer blocks; hidden_states has one entry more (the embeddings come first). */
   layers: number;
   /** H */
@@ -20,21 +21,37 @@ export interface EncoderShape {
   /** Longest sequence it takes. */
   positions: number;
   feedForwardWidth: number;
-  /** Segment embeddings (BERT), 0 for a family without them. */
+  /** Segment embeddings (BERT, RoBERTa). Like the rest below, 0 or false for a family without them. */
   tokenTypes: number;
   normEpsilon: number;
-  activation: 'gelu' | 'gelu_new' | 'relu';
+  activation: 'gelu' | 'gelu_new' | 'relu' | 'silu';
+  /** The padding token of RoBERTa and MPNet, behind which their positions begin. */
+  paddingId: number;
+  /** Heads of keys and values, which several query heads may share (Llama). */
+  keyValueHeads: number;
+  headWidth: number;
+  /** Learned biases of the attention by distance (T5, MPNet), and the distance of the last one. */
+  relativeBuckets: number;
+  relativeDistance: number;
+  /** Base of the rotary embedding (Llama). */
+  rotaryBase: number;
+  /** Feed-forward with a gate (T5 1.1). */
+  gatedFeedForward: boolean;
+  /** Qwen2. */
+  queryKeyValueBias: boolean;
+  /** Qwen3. */
+  queryKeyNorm: boolean;
 }
 
-const gpt2 = { family: 'gpt2', tokenTypes: 0, normEpsilon: 1e-5, activation: 'gelu_new' } as const;
+const gpt2 = { family: 'gpt2', normEpsilon: 1e-5, activation: 'gelu_new' } as const;
 const bert = { family: 'bert', tokenTypes: 2, normEpsilon: 1e-12, activation: 'gelu' } as const;
 
 const wellKnown: Readonly<Record<string, EncoderShape>> = {
-  gpt2: { ...gpt2, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 50257, positions: 1024, feedForwardWidth: 3072 },
-  'google-bert/bert-base-uncased': { ...bert, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 3072 },
-  'sentence-transformers/all-MiniLM-L6-v2': { ...bert, layers: 6, hiddenWidth: 384, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 1536 },
+  gpt2: { ...plain(768, 12), ...gpt2, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 50257, positions: 1024, feedForwardWidth: 3072 },
+  'google-bert/bert-base-uncased': { ...plain(768, 12), ...bert, layers: 12, hiddenWidth: 768, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 3072 },
+  'sentence-transformers/all-MiniLM-L6-v2': { ...plain(384, 12), ...bert, layers: 6, hiddenWidth: 384, heads: 12, vocabulary: 30522, positions: 512, feedForwardWidth: 1536 },
   // The demo's own language model, pretrained on its stories.
-  'stories-lm': { ...gpt2, layers: 6, hiddenWidth: 128, heads: 4, vocabulary: 298, positions: 48, feedForwardWidth: 512 },
+  'stories-lm': { ...plain(128, 4), ...gpt2, layers: 6, hiddenWidth: 128, heads: 4, vocabulary: 298, positions: 48, feedForwardWidth: 512 },
 };
 
 /**
@@ -71,7 +88,7 @@ export async function readEncoderShape(dir: string): Promise<EncoderShape> {
   const result = huggingFaceConfig.safeParse(json, { reportInput: true });
   if (result.success) return result.data;
   const problems = [...new Set(result.error.issues.flatMap(describeIssue))];
-  throw new LdlmError('ERR_LDLM_CONFIG', `${file} must describe a GPT-2 or BERT that can be computed here: ${problems.join('; ')}`);
+  throw new LdlmError('ERR_LDLM_CONFIG', `${file} must describe a ${families.join(', ')} that can be computed here: ${problems.join('; ')}`);
 }
 
 /**

@@ -1,25 +1,12 @@
-// A Hugging Face config.json of the GPT-2 or BERT family, read as an EncoderShape. It fails closed: a field that changes the hidden states
-// must have the value that the native networks (native/model/gpt2.cpp, bert.cpp) implement, since wrong hidden states look like right ones.
-// Fields that change nothing at inference (dropout, heads for a task, caching) are ignored.
+// A Hugging Face config.json, read as an EncoderShape; GPT-2 and BERT here, the other families in encoder_families.ts. It fails closed: a
+// field that changes the hidden states must have the value that the native networks implement, since wrong hidden states look like right
+// ones. Fields that change nothing at inference (dropout, heads for a task, caching) are ignored.
 
 import { z } from 'zod';
+import { common, only, otherFamilies, plain, size } from './encoder_families.js';
 import type { EncoderShape } from './encoders.js';
 
-const size = z.int().min(1);
 const activation = z.enum(['gelu', 'gelu_new', 'relu']);
-
-/** A field that is not implemented: it must keep the value that means "off". */
-const off = z.literal(false).nullish();
-/** A field whose presence means that the weights or the code are not those of the plain model. */
-const absent = z.unknown().refine((value) => value === null || isEmpty(value), 'must be absent').optional();
-
-const common = {
-  /** Code of its own decides what such a model computes. */
-  auto_map: absent,
-  quantization_config: absent,
-  pruned_heads: absent,
-  add_cross_attention: off,
-};
 
 const gpt2 = z.object({
   ...common,
@@ -32,8 +19,8 @@ const gpt2 = z.object({
   n_inner: size.nullish(),
   layer_norm_epsilon: z.number().gt(0).default(1e-5),
   activation_function: activation.default('gelu_new'),
-  scale_attn_weights: z.literal(true).nullish(),
-  scale_attn_by_inverse_layer_idx: off,
+  scale_attn_weights: only(true),
+  scale_attn_by_inverse_layer_idx: only(false),
   // reorder_and_upcast_attn changes the order of rounding only.
 });
 
@@ -49,14 +36,18 @@ const bert = z.object({
   type_vocab_size: size.default(2),
   layer_norm_eps: z.number().gt(0).default(1e-12),
   hidden_act: activation.default('gelu'),
-  position_embedding_type: z.literal('absolute').nullish(),
+  position_embedding_type: only('absolute'),
   /** Causal attention. */
-  is_decoder: off,
+  is_decoder: only(false),
 });
+
+/** The `model_type`s that can be computed. */
+export const families = ['gpt2', 'bert', 'roberta', 'distilbert', 'mpnet', 't5', 'llama', 'qwen2', 'qwen3'];
 
 /** What a config.json must be, and the shape that it stands for. */
 export const huggingFaceConfig = z.discriminatedUnion('model_type', [
   gpt2.transform((c): EncoderShape => ({
+    ...plain(c.n_embd, c.n_head),
     family: 'gpt2',
     layers: c.n_layer,
     hiddenWidth: c.n_embd,
@@ -64,11 +55,11 @@ export const huggingFaceConfig = z.discriminatedUnion('model_type', [
     vocabulary: c.vocab_size,
     positions: c.n_positions,
     feedForwardWidth: c.n_inner ?? 4 * c.n_embd,
-    tokenTypes: 0,
     normEpsilon: c.layer_norm_epsilon,
     activation: c.activation_function,
   })),
   bert.transform((c): EncoderShape => ({
+    ...plain(c.hidden_size, c.num_attention_heads),
     family: 'bert',
     layers: c.num_hidden_layers,
     hiddenWidth: c.hidden_size,
@@ -80,8 +71,5 @@ export const huggingFaceConfig = z.discriminatedUnion('model_type', [
     normEpsilon: c.layer_norm_eps,
     activation: c.hidden_act,
   })),
-], { error: (issue) => issue.code === 'invalid_union' ? 'must be gpt2 or bert' : undefined });
-
-function isEmpty(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-}
+  ...otherFamilies,
+], { error: (issue) => issue.code === 'invalid_union' ? `must be ${families.join(' or ')}` : undefined });

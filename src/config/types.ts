@@ -17,7 +17,7 @@ const blocks = (what: string) =>
   });
 
 const encoderSchema = z.strictObject({
-  source: z.string().min(1).describe('The frozen pretrained language model: a Hugging Face layout folder, or a well-known name.'),
+  source: z.string().min(1).describe('The frozen pretrained language model: a Hugging Face layout folder, or an id of the hub: ID or ID@REVISION.'),
   layer: z.int().describe('Which entry of hidden_states is h [B, L, H]: 0 is the embeddings, -1 the last; the paper uses -3.'),
 });
 
@@ -81,7 +81,7 @@ const trainSchema = z.strictObject({
   muon: muonSchema.nullable().describe('Muon for the matrices of the blocks, AdamW for the rest; null: AdamW for all.'),
   weightDecay: notNegative('Weight decay, on matrices only, >= 0.'),
   warmupSteps: z.int().min(0).describe('Steps over which the learning rate rises linearly, >= 0; constant afterwards.'),
-  cooldownSteps: z.int().min(0).describe('Last steps, over which the learning rate falls linearly to 0, >= 0.'),
+  cooldown: z.number().min(0).max(1).describe('Share of the steps, the last ones, over which the learning rate falls linearly to 0, in [0, 1].'),
   clip: positive('Largest norm of the gradient, > 0.'),
   ema: belowOne('Decay of the moving average of the weights, in [0, 1), with the ramp (1 + n) / (10 + n).'),
   seed: z.int().min(0).describe('Seed of weights, data order and noise, 0..2^53 - 1.'),

@@ -5,6 +5,8 @@ import { LdlmError } from '../api/errors.js';
 /** Error codes of Node that need more than their own words. */
 const advice: Record<string, string> = {
   ENOSPC: 'the disk is full: make room and run again',
+  EDQUOT: 'the disk quota is used up: make room and run again',
+  EFBIG: 'a file would be larger than the system allows (`ulimit -f`): raise that and run again',
   EACCES: 'no permission',
   EPERM: 'no permission',
   EROFS: 'the file system is read-only',

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { LdlmError } from '../api/errors.js';
 import { ioError } from './io_error.js';
 
-const lockName = '.lock';
+export const lockName = '.lock';
 
 /** Who holds a lock. `started` tells a process from a later one that got the same number; null where the system does not say. */
 const ownerSchema = z.object({ pid: z.int(), host: z.string(), started: z.string().nullable() });

@@ -20,7 +20,21 @@ const shardSchema = z.strictObject({
   lengths: z
     .strictObject({ file: z.string().regex(/^shard-\d{5}\.lengths\.bin$/), sha256 })
     .nullable()
-    .describe('real length of each row, end token included, little-endian uint16 [rows]; null when every row is full'),
+    .describe('pad: real length of each row, end token included, little-endian uint16 [rows]'),
+  documents: z
+    .strictObject({ file: z.string().regex(/^shard-\d{5}\.documents\.bin$/), sha256, count: whole })
+    .nullable()
+    .default(null)
+    .describe('wrap: the tokens of the shard that begin a document, little-endian uint32 [count]'),
+});
+
+/** What was asked for. With the tokenizer and the inputs it decides every byte of the shards. */
+const sourceSchema = z.strictObject({
+  column: z.string(),
+  detokenize: z.string().nullable(),
+  invalidUtf8: z.enum(['stop', 'replace']),
+  dedup: z.enum(['exact']).nullable(),
+  validation: whole.describe('documents at the end of the input that are in the folder `validation`, a data set of its own'),
 });
 
 const manifestSchema = z.strictObject({
@@ -34,16 +48,26 @@ const manifestSchema = z.strictObject({
   padId: whole.describe('fills rows up to length; the end token if the tokenizer has no padding token'),
   tokens: whole.describe('rows * length'),
   realTokens: whole.describe('tokens without padding'),
-  droppedTokens: whole.describe('wrap: the last row, which was not full; pad: what was cut off'),
+  droppedTokens: whole.describe('wrap: the last row, which was not full; pad: what was cut off, from validation documents too'),
   documents: whole,
-  truncated: whole.describe('documents that were cut at length'),
+  truncated: whole.describe('documents that were cut at length, validation documents too'),
+  empty: whole.default(0).describe('documents without text, left out'),
+  duplicates: whole.default(0).describe('documents equal to an earlier one, left out'),
+  repaired: whole.default(0).describe('documents in which something that is no text was replaced by U+FFFD'),
+  split: z.enum(['train', 'validation']).default('train'),
+  source: sourceSchema.nullable().default(null),
   tokenizer: z.strictObject({ kind: z.string(), version: z.string(), sha256 }),
+  versions: z.record(z.string(), z.string()).default({}).describe('of this package, of Node and of the libraries that read the files'),
   inputs: z.array(z.strictObject({ name: z.string(), bytes: whole, sha256 })),
   shards: z.array(shardSchema).min(1),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
 export type ShardEntry = Manifest['shards'][number];
+export type Source = z.infer<typeof sourceSchema>;
+
+/** Schema of a list of shards, for the state of a run that is not finished. */
+export const shardsSchema = z.array(shardSchema);
 
 /** Bytes of one id. */
 export function idBytes({ dtype }: Pick<Manifest, 'dtype'>): 2 | 4 {

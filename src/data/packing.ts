@@ -1,67 +1,76 @@
-// From the tokens of documents to rows of equal length: the two packings of the `data.packing` setting.
+// From the tokens of documents to the token stream of a data set, which is cut into rows of L tokens: the two packings of the
+// `data.packing` setting.
 
-/** One row of a data set. `ids` has the full length; the first `length` of them are real (end token included). */
-export interface Row {
-  ids: number[];
-  length: number;
-}
+import type { ShardWriter, Tokens } from './shard_writer.js';
 
-/** Takes documents, in pieces if they are long, and gives rows as they become full. */
+/** Takes documents, in pieces if they are long. */
 export interface Packer {
   /** `ids`: the next piece of the current document; `ends`: it is its last one. */
-  add(ids: readonly number[], ends: boolean): Row[];
+  add(ids: Tokens, ends: boolean): Promise<void>;
+  readonly counts: Readonly<PackerCounts>;
+}
+
+export interface PackerCounts {
+  /** Tokens in the stream, end tokens included, padding not. */
+  realTokens: number;
   /** Documents cut at the length of a row. */
-  readonly truncated: number;
-  /** Tokens that are in no row: what was cut off, or the row that is not full yet. */
-  readonly dropped: number;
+  truncated: number;
+  /** Tokens that were cut off. */
+  dropped: number;
 }
 
-/** Documents joined by `endId` and cut every `length` tokens; the last row that is not full is left out. */
+/** Documents joined by `endId`; rows are cut every L tokens. */
 export class WrapPacker implements Packer {
-  readonly truncated = 0;
-  private row: number[] = [];
+  private open = false;
+  private readonly end: Tokens;
 
-  constructor(private readonly length: number, private readonly endId: number) {}
-
-  get dropped(): number {
-    return this.row.length;
+  constructor(private readonly writer: ShardWriter, endId: number, readonly counts: PackerCounts) {
+    this.end = writer.tokens([endId]);
   }
 
-  add(ids: readonly number[], ends: boolean): Row[] {
-    const rows: Row[] = [];
-    const take = (id: number): void => {
-      this.row.push(id);
-      if (this.row.length < this.length) return;
-      rows.push({ ids: this.row, length: this.length });
-      this.row = [];
-    };
-    for (const id of ids) take(id);
-    if (ends) take(this.endId);
-    return rows;
+  async add(ids: Tokens, ends: boolean): Promise<void> {
+    if (!this.open) this.writer.beginDocument();
+    this.open = !ends;
+    await this.writer.append(ids);
+    if (ends) await this.writer.append(this.end);
+    this.counts.realTokens += ids.length + Number(ends);
   }
 }
 
-/** One document a row: `endId` behind it, cut at `length` (the end token too, then), filled up with `padId`. */
+/** One document a row: `endId` behind it, cut at L (the end token too, then), filled up with `padId`. */
 export class PadPacker implements Packer {
-  truncated = 0;
-  dropped = 0;
-  private row: number[] = [];
+  private readonly row: Tokens;
+  private length = 0;
   private tokens = 0;
 
-  constructor(private readonly length: number, private readonly endId: number, private readonly padId: number) {}
+  constructor(
+    private readonly writer: ShardWriter,
+    private readonly rowLength: number,
+    private readonly endId: number,
+    private readonly padId: number,
+    readonly counts: PackerCounts,
+  ) {
+    this.row = writer.tokens(rowLength);
+  }
 
-  add(ids: readonly number[], ends: boolean): Row[] {
-    const piece = ends ? [...ids, this.endId] : ids;
-    this.tokens += piece.length;
+  async add(ids: Tokens, ends: boolean): Promise<void> {
     // Never more than a row is kept, so a document of any length costs no memory.
-    for (const id of piece.slice(0, this.length - this.row.length)) this.row.push(id);
-    if (!ends) return [];
-    const length = this.row.length;
-    if (this.tokens > length) this.truncated++;
-    this.dropped += this.tokens - length;
-    const row = { ids: this.row.concat(Array<number>(this.length - length).fill(this.padId)), length };
-    this.row = [];
-    this.tokens = 0;
-    return [row];
+    const part = ids.subarray(0, this.rowLength - this.length);
+    this.row.set(part, this.length);
+    this.length += part.length;
+    this.tokens += ids.length;
+    if (ends) await this.finishRow();
+  }
+
+  private async finishRow(): Promise<void> {
+    this.tokens++;
+    if (this.length < this.rowLength) this.row[this.length++] = this.endId;
+    this.row.fill(this.padId, this.length);
+    if (this.tokens > this.length) this.counts.truncated++;
+    this.counts.dropped += this.tokens - this.length;
+    this.counts.realTokens += this.length;
+    this.writer.beginDocument(this.length);
+    await this.writer.append(this.row);
+    [this.length, this.tokens] = [0, 0];
   }
 }

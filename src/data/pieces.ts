@@ -1,44 +1,16 @@
-// Documents in batches of bounded size for the tokenizer: a long document goes through in pieces, so memory stays flat.
-
-import type { Document } from './readers.js';
-
-/** A part of a document. `bytes` is its share of what the document stands for in the file. */
-export interface Piece {
-  text: string;
-  ends: boolean;
-  bytes: number;
-}
+// Cuts long documents for the tokenizer, so that memory stays flat whatever their length.
 
 const pieceCharacters = 2 ** 16;
-const batchCharacters = 2 ** 19;
 
-/** The pieces of all documents, in order, in batches of about half a million characters. */
-export async function* batchPieces(documents: AsyncIterable<Document>): AsyncGenerator<Piece[]> {
-  let batch: Piece[] = [];
-  let characters = 0;
-  for await (const document of documents) {
-    for (const piece of cutIntoPieces(document)) {
-      batch.push(piece);
-      characters += piece.text.length;
-      if (characters < batchCharacters) continue;
-      yield batch;
-      batch = [];
-      characters = 0;
-    }
-  }
-  if (batch.length > 0) yield batch;
-}
-
-/** Cuts a document so that the tokens of the pieces are the tokens of the whole. */
-export function* cutIntoPieces({ text, bytes }: Document, limit = pieceCharacters): Generator<Piece> {
-  const bytesPerCharacter = bytes / Math.max(1, text.length);
+/** Cuts a text so that the tokens of the pieces are the tokens of the whole. */
+export function* cutIntoPieces(text: string, limit = pieceCharacters): Generator<string> {
   let start = 0;
   while (text.length - start > limit) {
     const end = cutBefore(text, start, start + limit);
-    yield { text: text.slice(start, end), ends: false, bytes: (end - start) * bytesPerCharacter };
+    yield text.slice(start, end);
     start = end;
   }
-  yield { text: text.slice(start), ends: true, bytes: (text.length - start) * bytesPerCharacter };
+  yield text.slice(start);
 }
 
 /**

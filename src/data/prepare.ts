@@ -1,22 +1,22 @@
-// Text to token shards: reads documents, tokenizes them in batches, packs rows and writes shards and manifest.json into a
-// temporary folder that gets its name only when it is complete. Memory is flat whatever the size of the input.
+// Text to token shards: reads documents, tokenizes them in blocks on several threads, packs rows and writes shards and manifest.json into a
+// work folder that gets its name only when it is complete. The output does not depend on the number of threads, nor on how often the work
+// was stopped and continued. Memory is flat whatever the size of the input.
 
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
-import { syncAndRename } from './atomic.js';
-import { ioError } from './io_error.js';
+import { syncAndRename, writeFileAtomic } from './atomic.js';
+import type { Detokenizer } from './detokenize.js';
+import type { InvalidText } from './invalid_text.js';
+import { lockFolder, lockName } from './lock.js';
 import { manifestName, type Manifest } from './manifest.js';
-import { PadPacker, WrapPacker, type Packer } from './packing.js';
-import { batchPieces } from './pieces.js';
-import { readDocuments } from './readers.js';
-import { ShardWriter } from './shard_writer.js';
+import { digestsName, PrepareRun } from './prepare_run.js';
+import { findSame, planPrepare, requireFree, type PreparePlan } from './prepare_plan.js';
+import { newState, readState, stateName, type PrepareState } from './prepare_state.js';
 import type { Tokenizer } from './tokenizer.js';
 
 export interface PrepareOptions {
-  /** txt (a document a line), jsonl or parquet files, read in this order. */
+  /** Files, folders or globs, read in this order: txt (a document a line), jsonl (also .gz, .zst) and parquet. */
   inputs: readonly string[];
   tokenizer: Tokenizer;
   /** L: tokens of a row, 1..65535. */
@@ -26,11 +26,27 @@ export interface PrepareOptions {
   out: string;
   /** Key or column with the text, for jsonl and parquet; default 'text'. */
   column?: string;
+  /** Undoes the tokenization of a corpus that comes as words between spaces; default none. */
+  detokenize?: Detokenizer | null;
+  /** What happens to bytes that are no text; default 'stop'. */
+  invalidUtf8?: InvalidText;
+  /** 'exact' leaves out documents that are equal to an earlier one; default null. */
+  dedup?: 'exact' | null;
+  /** This many documents at the end of the input become a data set of their own, `out`/validation; default 0. */
+  validation?: number;
   /** Replaces a data set that is already in `out`; default false. */
   replace?: boolean;
+  /** Threads that tokenize; default: one a core, at most 8, and none of their own for small inputs. */
+  workers?: number;
   /** Rows of a shard file; default: about 256 MiB. */
   rowsPerShard?: number;
+  /** Seconds between two states that a killed run can continue from; default 10. */
+  checkpointSeconds?: number;
   onProgress?: (progress: PrepareProgress) => void;
+  /** While inputs are compared with those of a data set that is there: bytes done and in all. */
+  onCheck?: (bytes: number, totalBytes: number) => void;
+  /** Told in words when nothing has to be done, and when an unfinished run is continued or dropped. */
+  onNotice?: (text: string) => void;
   signal?: AbortSignal;
 }
 
@@ -44,120 +60,77 @@ export interface PrepareProgress {
 }
 
 /**
- * Makes the folder `out`: shards of token rows, manifest.json and a copy of tokenizer.json.
+ * Makes the folder `out`: shards of token rows, manifest.json and a copy of tokenizer.json. If `out` is already what would be made, nothing
+ * is done. Stopped or killed, the same call continues from the folder `out`.partial.
  * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT, ERR_LDLM_IO (unreadable or unsuitable input, full disk), ERR_LDLM_ABORTED; `out` is untouched then
- * @example await prepare({ inputs: ['corpus.txt'], tokenizer: await Tokenizer.load('gpt2'), length: 128, packing: 'wrap', out: 'data/corpus' });
+ * @example await prepare({ inputs: ['corpus/*.jsonl.zst'], tokenizer: await Tokenizer.load('gpt2'), length: 128, packing: 'wrap', out: 'data/corpus' });
  */
 export async function prepare(options: PrepareOptions): Promise<Manifest> {
-  const { tokenizer, length, packing, signal } = options;
-  if (!Number.isInteger(length) || length < 1 || length > 65535) throw invalid(`length must be a whole number in 1..65535, got ${length}`);
-  if (options.inputs.length === 0) throw invalid('inputs must name at least one file, got none');
-  const endId = tokenizer.endId;
-  if (endId === null) throw invalid('the tokenizer must have an end token (eos_token or sep_token in tokenizer_config.json), got none');
-  const padId = tokenizer.padId ?? endId;
-  const sizes = await Promise.all(options.inputs.map(inputSize));
-  const out = resolve(options.out);
-  await requireFree(out, options.replace ?? false);
-
-  const temporary = `${out}.${process.pid}.tmp`;
-  await rm(temporary, { recursive: true, force: true });
-  await mkdir(temporary, { recursive: true }).catch(ioError(out, 'a folder that can be made'));
-  const layout = { length, packing, dtype: tokenizer.vocabularySize > 65536 ? 'uint32' : 'uint16' } as const;
-  const packer = packing === 'wrap' ? new WrapPacker(length, endId) : new PadPacker(length, endId, padId);
-  const writer = new ShardWriter(temporary, layout, options.rowsPerShard);
-  try {
-    const inputs = [];
-    const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
-    const progress = { bytes: 0, totalBytes, documents: 0, rows: 0, realTokens: 0 };
-    options.onProgress?.({ ...progress });
-    for (const [index, path] of options.inputs.entries()) {
-      // Hashing goes along with tokenizing, which is much slower. A failure of the reading itself is reported first.
-      const hash = sha256(path, signal);
-      hash.catch(() => undefined);
-      const doneBefore = progress.bytes;
-      await packFile(path, options, packer, writer, progress);
-      progress.bytes = doneBefore + sizes[index]!; // blank lines are bytes too
-      options.onProgress?.({ ...progress });
-      inputs.push({ name: basename(path), bytes: sizes[index]!, sha256: await hash });
-    }
-    if (writer.rows === 0) {
-      throw invalid(`the input must fill at least one row of ${length} tokens, got ${packer.dropped} tokens; use a smaller length or packing 'pad'`);
-    }
-    const manifest: Manifest = {
-      formatVersion: 1,
-      rows: writer.rows,
-      ...layout,
-      vocabulary: tokenizer.vocabularySize,
-      endId,
-      padId,
-      tokens: writer.rows * length,
-      realTokens: writer.realTokens,
-      droppedTokens: packer.dropped,
-      documents: progress.documents,
-      truncated: packer.truncated,
-      tokenizer: { kind: tokenizer.kind, version: tokenizer.version, sha256: tokenizer.sha256 },
-      inputs,
-      shards: await writer.finish(),
-    };
-    await writeFile(join(temporary, 'tokenizer.json'), tokenizer.json).catch(ioError(out, 'a folder that can be written'));
-    await writeFile(join(temporary, manifestName), `${JSON.stringify(manifest, null, 2)}\n`).catch(ioError(out, 'a folder that can be written'));
-    await syncAndRename(temporary, out, { replace: options.replace ?? false });
-    return manifest;
-  } finally {
-    await writer.close();
-    await rm(temporary, { recursive: true, force: true });
-  }
-}
-
-/** Tokenizes one file into rows; counts in `progress`. */
-async function packFile(path: string, options: PrepareOptions, packer: Packer, writer: ShardWriter, progress: PrepareProgress): Promise<void> {
-  const documents = readDocuments(path, options.column === undefined ? {} : { column: options.column });
-  for await (const pieces of batchPieces(documents)) {
-    throwIfAborted(options.signal);
-    const encoded = await options.tokenizer.encodeBatch(pieces.map((piece) => piece.text));
-    await writer.write(pieces.flatMap((piece, i) => packer.add(encoded[i]!, piece.ends)));
-    for (const piece of pieces) {
-      progress.bytes += piece.bytes;
-      if (piece.ends) progress.documents++;
-    }
-    Object.assign(progress, { rows: writer.rows, realTokens: writer.realTokens });
-    options.onProgress?.({ ...progress });
-  }
-}
-
-async function inputSize(path: string): Promise<number> {
-  const entry = await stat(path).catch(ioError(path, 'a readable file'));
-  if (entry.isFile()) return entry.size;
-  throw new LdlmError('ERR_LDLM_IO', `${path} must be a file, got ${entry.isDirectory() ? 'a folder' : 'a device or pipe'}`);
-}
-
-/** Only a free name, an empty folder, or, with `replace`, a folder that is a data set may be written to. */
-async function requireFree(out: string, replace: boolean): Promise<void> {
-  const names = await readdir(out).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === 'ENOENT') return [];
-    return ioError(out, 'a new folder')(error);
+  throwIfAborted(options.signal, false);
+  const plan = await planPrepare(options);
+  const { out, work } = plan;
+  const replace = options.replace ?? false;
+  const same = replace ? null : await findSame(plan, options).catch((error: unknown) => {
+    throwIfAborted(options.signal, false);
+    throw error;
   });
-  if (names.length === 0) return;
-  if (!replace) throw new LdlmError('ERR_LDLM_IO', `${out} must be a new or empty folder, got one with files in it; choose another or replace it (--force)`);
-  if (names.includes(manifestName)) return;
-  throw new LdlmError('ERR_LDLM_IO', `${out} must be a data set (a folder with ${manifestName}) to be replaced, got something else; delete it yourself or choose another`);
-}
-
-async function sha256(path: string, signal: AbortSignal | undefined): Promise<string> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) })) hash.update(chunk as Buffer);
-  } catch (cause) {
-    throwIfAborted(signal);
-    ioError(path, 'a readable file')(cause);
+  if (same) {
+    await removeTraces(out);
+    options.onNotice?.(`${out} is already made from these inputs with these options: nothing to do`);
+    return same;
   }
-  return hash.digest('hex');
+  await requireFree(out, replace);
+  await using _ = await lockFolder(work);
+  const state = await continueOrStart(plan, options);
+  const run = new PrepareRun(plan, options, state);
+  try {
+    await run.tokenize();
+    const manifest = await run.finish();
+    await writeFileAtomic(join(work, 'tokenizer.json'), options.tokenizer.json);
+    await writeFileAtomic(join(work, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
+    await syncAndRename(work, out, { replace });
+    // Only now: killed before the renaming, the run is continued from them.
+    await removeTraces(out);
+    return manifest;
+  } catch (error) {
+    await run.close();
+    const kept = await keepWork(work, error);
+    throwIfAborted(options.signal, kept);
+    throw error;
+  } finally {
+    await run.close();
+  }
 }
 
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'stopped before the data set was complete; nothing was written');
+async function continueOrStart({ work, key }: PreparePlan, { onNotice }: PrepareOptions): Promise<PrepareState> {
+  const state = await readState(work);
+  if (state?.key === key) {
+    onNotice?.(`continues the unfinished run in ${work} after ${state.counts.documents} documents`);
+    // What was being replaced when the run was killed.
+    for (const name of await readdir(work)) if (name.endsWith('.tmp')) await rm(join(work, name));
+    return state;
+  }
+  const names = (await readdir(work)).filter((name) => name !== lockName);
+  if (state) onNotice?.(`starts again: the unfinished run in ${work} had other inputs or options`);
+  for (const name of names) await rm(join(work, name), { recursive: true });
+  return newState(key);
 }
 
-function invalid(message: string): LdlmError {
-  return new LdlmError('ERR_LDLM_INVALID_ARGUMENT', message);
+/** What the work left in a complete data set; a run that was killed right after the renaming leaves it to the next. */
+async function removeTraces(out: string): Promise<void> {
+  for (const name of [stateName, digestsName, lockName]) await rm(join(out, name), { force: true });
+}
+
+/** A failed run can be continued from its last checkpoint. One without, or with options that cannot work, leaves nothing behind. */
+async function keepWork(work: string, error: unknown): Promise<boolean> {
+  const hopeless = error instanceof LdlmError && error.code === 'ERR_LDLM_INVALID_ARGUMENT';
+  if (!hopeless && (await readState(work))) return true;
+  await rm(work, { recursive: true, force: true });
+  return false;
+}
+
+function throwIfAborted(signal: AbortSignal | undefined, kept: boolean): void {
+  if (!signal?.aborted) return;
+  const state = kept ? 'what was done is kept, and the same command continues it' : 'nothing was written';
+  throw new LdlmError('ERR_LDLM_ABORTED', `stopped before the data set was complete; ${state}`);
 }

@@ -2,16 +2,16 @@
 // their files, so a set may be far larger than memory.
 
 import { createHash } from 'node:crypto';
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
 import { ioError } from './io_error.js';
-import { idBytes, readManifest, type Manifest, type ShardEntry } from './manifest.js';
+import { idBytes, manifestName, readManifest, type Manifest, type ShardEntry } from './manifest.js';
 
 export interface OpenShardsOptions {
   /** Data sets up to this size are read into memory; default 512 MiB. */
   inMemoryBytes?: number;
-  /** Compares every file with its SHA-256 in the manifest; default false (sizes are always checked). */
+  /** Compares files with their SHA-256 in the manifest (sizes are always compared). Default: those that were changed after the manifest was written. */
   verify?: boolean;
 }
 
@@ -49,9 +49,12 @@ export async function openShards(dir: string, options: OpenShardsOptions = {}): 
   const manifest = await readManifest(dir);
   const bytes = manifest.rows * manifest.length * idBytes(manifest);
   const inMemory = bytes <= (options.inMemoryBytes ?? 2 ** 29);
+  // The manifest is written last. Files that are newer, because something changed them or because they were copied, are looked at.
+  const made = (await stat(join(dir, manifestName))).mtimeMs;
+  const verify = (modifiedMs: number): boolean => options.verify ?? modifiedMs >= made;
   const opened: OpenShard[] = [];
   try {
-    for (const entry of manifest.shards) opened.push(await openShard(dir, entry, manifest, inMemory, options.verify ?? false));
+    for (const entry of manifest.shards) opened.push(await openShard(dir, entry, manifest, inMemory, verify));
   } catch (error) {
     await Promise.all(opened.map((shard) => shard.handle?.close()));
     throw error;
@@ -68,21 +71,22 @@ interface OpenShard {
   lengths: DataView | undefined;
 }
 
-async function openShard(dir: string, entry: ShardEntry, manifest: Manifest, inMemory: boolean, verify: boolean): Promise<OpenShard> {
+async function openShard(dir: string, entry: ShardEntry, manifest: Manifest, inMemory: boolean, verify: (modifiedMs: number) => boolean): Promise<OpenShard> {
   let lengths: DataView | undefined;
   if (manifest.packing === 'pad') {
     if (!entry.lengths) throw new LdlmError('ERR_LDLM_IO', `${dir}: ${entry.file} must come with a file of lengths when packing is 'pad', got none`);
     const path = join(dir, entry.lengths.file);
     const bytes = await readFile(path).catch(ioError(path, 'a readable file'));
     requireSize(path, bytes.length, 2 * entry.rows);
-    if (verify) requireHash(path, createHash('sha256').update(bytes).digest('hex'), entry.lengths.sha256);
+    if (verify((await stat(path)).mtimeMs)) requireHash(path, createHash('sha256').update(bytes).digest('hex'), entry.lengths.sha256);
     lengths = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
   const path = join(dir, entry.file);
   const handle = await open(path, 'r').catch(ioError(path, 'a readable file'));
   try {
-    requireSize(path, (await handle.stat()).size, entry.rows * manifest.length * idBytes(manifest));
-    if (verify) requireHash(path, await hashOf(handle), entry.sha256);
+    const { size, mtimeMs } = await handle.stat();
+    requireSize(path, size, entry.rows * manifest.length * idBytes(manifest));
+    if (verify(mtimeMs)) requireHash(path, await hashOf(handle), entry.sha256);
     if (!inMemory) return { entry, handle, data: undefined, lengths };
     const data = Buffer.alloc(entry.rows * manifest.length * idBytes(manifest));
     await readFully(handle, path, data, 0, data.length, 0);
@@ -145,11 +149,13 @@ class ShardFolder implements Shards {
     const width = idBytes(this.manifest);
     const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
     const ids = new Int32Array(raw.length / width);
+    let largest = 0;
     for (let i = 0; i < ids.length; i++) {
       const id = width === 2 ? view.getUint16(2 * i, true) : view.getUint32(4 * i, true);
-      if (id >= this.vocabulary) throw damaged(this.dir, `every id must be below the vocabulary of ${this.vocabulary}, got ${id}`);
+      if (id > largest) largest = id;
       ids[i] = id;
     }
+    if (largest >= this.vocabulary) throw damaged(this.dir, `every id must be below the vocabulary of ${this.vocabulary}, got ${largest}`);
     return ids;
   }
 
@@ -183,5 +189,5 @@ function requireHash(path: string, hash: string, expected: string): void {
 }
 
 function damaged(path: string, text: string): LdlmError {
-  return new LdlmError('ERR_LDLM_IO', `${path} is damaged: ${text}; run \`ldlm prepare\` again`);
+  return new LdlmError('ERR_LDLM_IO', `${path} is damaged: ${text}; run \`ldlm prepare --force\` again`);
 }

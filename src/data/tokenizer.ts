@@ -74,8 +74,8 @@ export class Tokenizer {
     return this.specialIds.pad;
   }
 
-  /** The token that stands for text outside the vocabulary; null if the vocabulary can spell everything. */
-  get unknown(): { id: number; token: string } | null {
+  /** The token for what the vocabulary does not have; null if the tokenizer has none. */
+  get unknownId(): number | null {
     return this.specialIds.unknown;
   }
 

@@ -1,9 +1,7 @@
 // The two tokenizer libraries behind one small interface, and the places where they differ.
 
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
+import { dependencyVersion } from './dependency_version.js';
 import type { TokenizerDefinition } from './tokenizer_files.js';
 
 /** The name of the library on npm. */
@@ -34,7 +32,7 @@ async function loadNative(definition: TokenizerDefinition): Promise<TokenizerBac
   const tokenizer = Tokenizer.fromString(JSON.stringify(definition));
   return {
     kind: 'tokenizers',
-    version: await packageVersion('tokenizers'),
+    version: await dependencyVersion('tokenizers'),
     async encodeBatch(texts, addSpecialTokens) {
       const encodings = await tokenizer.encodeBatch([...texts], { addSpecialTokens });
       return encodings.map((encoding) => encoding.getIds());
@@ -64,7 +62,7 @@ async function loadJavaScript(definition: TokenizerDefinition): Promise<Tokenize
     ids.length === 0 ? '' : tokenizer.decode(ids, { skip_special_tokens: skipSpecialTokens });
   return {
     kind: '@huggingface/tokenizers',
-    version: await packageVersion('@huggingface/tokenizers'),
+    version: await dependencyVersion('@huggingface/tokenizers'),
     async encodeBatch(texts, addSpecialTokens) {
       return texts.map((text) => encode(text, addSpecialTokens));
     },
@@ -72,15 +70,4 @@ async function loadJavaScript(definition: TokenizerDefinition): Promise<Tokenize
       return batch.map((ids) => decode(ids, skipSpecialTokens));
     },
   };
-}
-
-/** The version in the package.json of `name`: in the nearest folder above the file that an import resolves to. */
-async function packageVersion(name: TokenizerKind): Promise<string> {
-  let dir = dirname(createRequire(import.meta.url).resolve(name));
-  for (; dir !== dirname(dir); dir = dirname(dir)) {
-    const text = await readFile(join(dir, 'package.json'), 'utf8').catch(() => undefined);
-    const json = text === undefined ? undefined : (JSON.parse(text) as { name?: string; version?: string });
-    if (json?.name === name && json.version !== undefined) return json.version;
-  }
-  return 'unknown';
 }

@@ -21,8 +21,7 @@ export type TokenizerDefinition = z.infer<typeof definitionSchema>;
 export interface SpecialIds {
   end: number | null;
   pad: number | null;
-  /** What stands for text outside the vocabulary; null where the vocabulary can spell everything. */
-  unknown: { id: number; token: string } | null;
+  unknown: number | null;
 }
 
 export interface TokenizerFiles {
@@ -43,23 +42,24 @@ export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> 
   if (!result.success) {
     throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${file} must be a tokenizer.json in Hugging Face format, got: ${z.prettifyError(result.error)}`);
   }
-  const definition = parsed as TokenizerDefinition; // not zod's copy of it, which would cost time and memory for a large vocabulary
-  // Truncation and padding stored in the file (as in many sentence encoders) would silently cut documents.
-  definition['truncation'] = null;
-  definition['padding'] = null;
+  const definition = withoutTruncation(parsed as TokenizerDefinition); // not zod's copy of it, which would cost time and memory for a large vocabulary
   const ids = tokenIds(definition);
   const named = await readSpecialNames(dirname(file));
   const find = (...names: (string | undefined)[]) => names.map((name) => (name === undefined ? undefined : ids.get(name))).find((id) => id !== undefined) ?? null;
-  const unknownToken = definition.model.unk_token ?? undefined;
-  const unknownId = find(unknownToken);
   const specialIds = {
     end: find(named.eos_token, named.sep_token, '<|endoftext|>', '</s>', '<eos>', '<|end_of_text|>', '[SEP]'),
     pad: find(named.pad_token, '[PAD]', '<pad>', '<|pad|>'),
-    unknown: unknownToken !== undefined && unknownId !== null ? { id: unknownId, token: unknownToken } : null,
+    // By name for BPE, WordPiece and word-level models, by place for Unigram.
+    unknown: typeof definition.model['unk_id'] === 'number' ? definition.model['unk_id'] : find(definition.model.unk_token ?? undefined),
   };
   let vocabularySize = 0;
   for (const id of ids.values()) vocabularySize = Math.max(vocabularySize, id + 1);
   return { definition, json, specialIds, vocabularySize };
+}
+
+/** Truncation and padding stored in the file (as in many sentence encoders) would silently cut documents: taken out, in place. */
+export function withoutTruncation(definition: TokenizerDefinition): TokenizerDefinition {
+  return Object.assign(definition, { truncation: null, padding: null });
 }
 
 function parseJson(file: string, text: string): unknown {

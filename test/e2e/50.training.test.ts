@@ -137,6 +137,20 @@ describe('stopping', () => {
     expect((await readMetrics(out)).map(({ step }) => step)).toEqual(Array.from({ length: last.step + 2 }, (_, i) => i + 1));
   });
 
+  it('a second Ctrl-C ends the process at once, in the middle of a step', async () => {
+    const out = world.path('interrupted-twice');
+    const slow = set('train.steps=100000', 'train.logEvery=1', 'train.batch=32', 'model.dit={"layers":4,"width":512,"heads":8}');
+    const { child, ended } = startNode([ldlmProgram, ...train(out, ...slow)]);
+    let stderr = '';
+    child.stderr!.on('data', (text: Buffer) => (stderr += text));
+    await until(() => exists(join(out, 'metrics.jsonl')), 'a step is logged');
+    child.kill('SIGINT');
+    await until(async () => stderr.includes('Press Ctrl-C again'), 'the first Ctrl-C is heard');
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 130, signal: null });
+    expect(await exists(join(out, 'checkpoints', 'latest'))).toBe(false);
+  });
+
   it('an AbortSignal does the same from the API', async () => {
     const config = world.config();
     config.train.logEvery = 1;

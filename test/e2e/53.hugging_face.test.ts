@@ -56,7 +56,9 @@ function largestDifference(a: number[][], b: number[][]): number {
   return Math.max(...a.flatMap((row, i) => row.map((value, j) => Math.abs(value - b[i]![j]!))));
 }
 
-describe.each(['gpt2-tiny', 'bert-tiny'])('ldlm hidden on %s', (name) => {
+const models = ['gpt2-tiny', 'bert-tiny', 'roberta-tiny', 'distilbert-tiny', 'mpnet-tiny', 't5-tiny', 't5-gated-tiny', 'llama-tiny', 'qwen2-tiny', 'qwen3-tiny'];
+
+describe.each(models)('ldlm hidden on %s', (name) => {
   const fixture = readFixture(golden(name));
   const input = fixture.rows.map((ids) => JSON.stringify(ids) + '\n').join('');
   const hidden = (layer: number): Promise<string> => ldlmOutput(['hidden', '--encoder', golden(name), '--layer', String(layer), '--ids'], input);

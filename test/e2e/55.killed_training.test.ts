@@ -28,7 +28,8 @@ it('a run that is killed again and again ends with the bytes of one that was lef
   await using world = await makeWorld();
   const [left, killed] = [world.path('left'), world.path('killed')];
   // A checkpoint every other step, so that many kills hit one that is being written.
-  const settings = [`train.steps=${STEPS}`, 'train.saveEvery=2', 'train.logEvery=1'].flatMap((one) => ['--set', one]);
+  const muon = 'train.muon={"lrScale":3,"momentum":0.95}';
+  const settings = [`train.steps=${STEPS}`, 'train.saveEvery=2', 'train.logEvery=1', muon, 'train.cooldown=0.5'].flatMap((one) => ['--set', one]);
   const train = (out: string): string[] => ['train', '--config', world.configFile, '--out', out, ...settings];
   await ldlmOutput(train(left));
 

@@ -17,7 +17,8 @@ const LmConfig kTiny{.layers = 3, .width = 32, .heads = 4, .vocabulary = 101, .p
 CausalLm golden_lm(at::ScalarType dtype) {
   CausalLm lm(kTiny, -3, at::TensorOptions(dtype));
   TensorMap tensors = read_pretrained_folder(kGolden);
-  fill_from_pretrained(parameters_of(lm.network, ""), tensors, {"transformer.", gpt2_may_skip}, kGolden);
+  bind_pretrained([&](const ParameterVisitor& visitor) { lm.network.visit("", visitor); }, tensors, {"transformer.", gpt2_may_skip}, kGolden,
+                  at::kCPU);
   lm.identity_log_temperature.zero_();
   return lm;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <thread>
 
+#include "golden_models.h"
 #include "io/pretrained_folder.h"
 #include "support.h"
 #include "temporary_folder.h"
@@ -11,22 +12,15 @@
 namespace ldlm {
 namespace {
 
-const std::string kGpt2Folder = std::string(LDLM_GOLDEN_DIR) + "/gpt2-tiny", kBertFolder = std::string(LDLM_GOLDEN_DIR) + "/bert-tiny";
-
-const PretrainedEncoderConfig kGpt2{.family = "gpt2", .layers = 3, .hidden_width = 32, .heads = 4, .vocabulary = 101, .positions = 24,
-                                    .feed_forward_width = 128, .token_types = 0, .norm_epsilon = 1e-5, .activation = "gelu_new"};
-const PretrainedEncoderConfig kBert{.family = "bert", .layers = 2, .hidden_width = 32, .heads = 2, .vocabulary = 101, .positions = 24,
-                                    .feed_forward_width = 96, .token_types = 2, .norm_epsilon = 1e-12, .activation = "gelu"};
-
-struct Model {
-  std::string folder;
-  PretrainedEncoderConfig config;
-};
-const Model kModels[] = {{kGpt2Folder, kGpt2}, {kBertFolder, kBert}};
+using test::GoldenModel, test::kBert, test::kGoldenModels, test::kGpt2;
 
 std::unique_ptr<PretrainedEncoder> load(const std::string& folder, const PretrainedEncoderConfig& config) {
   return load_pretrained_encoder(folder, config, at::kCPU);
 }
+
+std::unique_ptr<PretrainedEncoder> load(const GoldenModel& model) { return load(model.folder(), model.config); }
+
+TensorMap expected_of(const GoldenModel& model) { return read_safetensors(model.folder() + "/expected.safetensors"); }
 
 // Largest absolute difference at real positions.
 double difference(const Tensor& found, const Tensor& expected, const Tensor& lengths) {
@@ -56,15 +50,43 @@ std::string save_changed(const test::TemporaryFolder& folder, const std::string&
 }
 
 TEST(PretrainedEncoder, EveryLayerEqualsHuggingFace) {
-  for (const auto& [folder, config] : kModels) {
-    const double worst = worst_difference(*load(folder, config), read_safetensors(folder + "/expected.safetensors"), config.layers);
-    RecordProperty(config.family + "_difference_in_1e-9", std::to_string(std::llround(worst * 1e9)));
-    EXPECT_LT(worst, 1e-5) << config.family;
+  for (const auto& model : kGoldenModels) {
+    const double worst = worst_difference(*load(model), expected_of(model), model.config.layers);
+    RecordProperty(model.name + "_difference_in_1e-9", std::to_string(std::llround(worst * 1e9)));
+    EXPECT_LT(worst, 1e-5) << model.name;
+  }
+}
+
+TEST(PretrainedEncoder, GivesARowTheSameStatesWhateverIsBehindItAndBesideIt) {
+  for (const auto& model : kGoldenModels) {
+    const auto encoder = load(model);
+    const TensorMap expected = expected_of(model);
+    const Tensor ids = expected.at("ids"), lengths = expected.at("lengths");
+    for (int64_t row = 0; row < ids.size(0); ++row) {
+      const int64_t length = lengths[row].item<int64_t>();
+      const Tensor alone = encoder->hidden(ids[row].narrow(0, 0, length).unsqueeze(0), lengths[row].unsqueeze(0), -1)[0];
+      EXPECT_LT(test::max_difference(alone, expected.at("hidden_" + std::to_string(model.config.layers))[row].narrow(0, 0, length)), 1e-5)
+          << model.name;
+    }
+  }
+}
+
+TEST(PretrainedEncoder, NeedsAllItsParametersAndNamesATensorThatItDoesNotKnow) {
+  for (const auto& model : kGoldenModels) {
+    const test::TemporaryFolder empty, full;
+    save_changed(empty, model.folder(), [](TensorMap& tensors) { tensors = {{"x", at::ones({2})}}; });
+    const std::string missing = test::error_of([&] { load(empty.path(), model.config); });  // "... missing: a, b, c, d, e, f and 13 more"
+    EXPECT_NE(missing.find("missing: "), std::string::npos) << missing;
+    EXPECT_GE(6 + std::stoi(missing.substr(missing.rfind(" and ") + 5)), 3 + 8 * model.config.layers) << model.name;
+    save_changed(full, model.folder(), [](TensorMap& tensors) { tensors["encoder.adapter.weight"] = at::ones({2}); });
+    EXPECT_ERROR(load(full.path(), model.config), "unknown: encoder.adapter.weight");
   }
 }
 
 TEST(PretrainedEncoder, ReadsHalfPrecisionFilesOldNamesAndUnusedParts) {
-  for (const auto& [source, config] : kModels) {
+  for (const auto& model : {kGpt2, kBert}) {
+    const std::string source = model.folder();
+    const auto& config = model.config;
     const bool is_gpt2 = config.family == "gpt2";
     const std::string prefix = is_gpt2 ? "transformer." : "bert.";
     for (const auto dtype : {at::kFloat, at::kHalf, at::kBFloat16}) {
@@ -89,25 +111,25 @@ TEST(PretrainedEncoder, ReadsHalfPrecisionFilesOldNamesAndUnusedParts) {
         }
       });
       const double bound = dtype == at::kFloat ? 1e-5 : dtype == at::kHalf ? 2e-2 : 2e-1;
-      EXPECT_LT(worst_difference(*load(folder.path(), config), read_safetensors(source + "/expected.safetensors"), config.layers), bound)
+      EXPECT_LT(worst_difference(*load(folder.path(), config), expected_of(model), config.layers), bound)
           << config.family << " " << dtype;
     }
   }
 }
 
 TEST(PretrainedEncoder, NamesWhatAFileLacksOrHasTooMuch) {
-  const auto error_after = [](const Model& model, const std::function<void(TensorMap&)>& change) {
+  const auto error_after = [](const GoldenModel& model, const std::function<void(TensorMap&)>& change) {
     const test::TemporaryFolder folder;
-    save_changed(folder, model.folder, change);
+    save_changed(folder, model.folder(), change);
     return test::error_of([&] { load(folder.path(), model.config); });
   };
   const auto holds = [](const std::string& message, const std::string& part) { return message.find(part) != std::string::npos; };
-  EXPECT_TRUE(holds(error_after(kModels[0], [](TensorMap& t) { t.erase("transformer.h.1.ln_2.bias"); }), "missing: h.1.ln_2.bias"));
-  EXPECT_TRUE(holds(error_after(kModels[0], [](TensorMap& t) { t["transformer.h.9.x"] = at::ones({2}); }), "unknown: h.9.x"));
-  EXPECT_TRUE(holds(error_after(kModels[0], [](TensorMap& t) { t["wte.weight"] = t["transformer.wte.weight"]; }), "must come once"));
-  EXPECT_TRUE(holds(error_after(kModels[1], [](TensorMap& t) { t["encoder.layer.0.output.dense.weight"] = at::ones({2, 3}); }),
+  EXPECT_TRUE(holds(error_after(kGpt2, [](TensorMap& t) { t.erase("transformer.h.1.ln_2.bias"); }), "missing: h.1.ln_2.bias"));
+  EXPECT_TRUE(holds(error_after(kGpt2, [](TensorMap& t) { t["transformer.h.9.x"] = at::ones({2}); }), "unknown: h.9.x"));
+  EXPECT_TRUE(holds(error_after(kGpt2, [](TensorMap& t) { t["wte.weight"] = t["transformer.wte.weight"]; }), "must come once"));
+  EXPECT_TRUE(holds(error_after(kBert, [](TensorMap& t) { t["encoder.layer.0.output.dense.weight"] = at::ones({2, 3}); }),
                     "encoder.layer.0.output.dense.weight must be float [32, 96] by config.json, got Float [2, 3]"));
-  EXPECT_TRUE(holds(error_after(kModels[1], [](TensorMap& t) { t["embeddings.LayerNorm.bias"] = at::ones({32}, at::kLong); }),
+  EXPECT_TRUE(holds(error_after(kBert, [](TensorMap& t) { t["embeddings.LayerNorm.bias"] = at::ones({32}, at::kLong); }),
                     "must be float [32]"));
 }
 
@@ -116,30 +138,31 @@ TEST(PretrainedEncoder, RefusesABrokenFolder) {
   const std::string index = folder / "model.safetensors.index.json";
   const auto load_index = [&](const std::string& json) {
     test::write_file(index, json);
-    load(folder.path(), kBert);
+    load(folder.path(), kBert.config);
   };
-  EXPECT_ERROR(load(folder.path(), kBert), "must hold model.safetensors or model.safetensors.index.json");
+  EXPECT_ERROR(load(folder.path(), kBert.config), "must hold model.safetensors or model.safetensors.index.json");
   EXPECT_ERROR(load_index("{}"), "weight_map must name at least one tensor");
   EXPECT_ERROR(load_index(R"({"weight_map": {"a": "../x.safetensors"}})"), "a shard must be a file beside the index");
   EXPECT_ERROR(load_index(R"({"weight_map": {"a": "..", "a": "x"}})"), "a shard must be a file beside the index");
   write_safetensors(folder / "x", {{"a", at::ones({1})}, {"b", at::ones({1})}}, {});
   EXPECT_ERROR(load_index(R"({"weight_map": {"a": "x"}})"), "must name x as the file of tensor b");
   EXPECT_ERROR(load_index(R"({"weight_map": {"a": "x", "b": "x", "c": "x"}})"), "must hold tensor c");
-  PretrainedEncoderConfig other = kBert;
-  other.family = "t5";
-  EXPECT_ERROR(load(folder.path(), other), "family must be gpt2 or bert, got t5");
-  other = kBert;
-  other.activation = "silu";
-  EXPECT_ERROR(load(folder.path(), other), "activation must be gelu, gelu_new or relu, got silu");
+  PretrainedEncoderConfig other = kBert.config;
+  other.family = "mamba";
+  EXPECT_ERROR(load(folder.path(), other), "family must be one of gpt2, bert, roberta, distilbert, mpnet, t5, llama, got mamba");
+  other = kBert.config;
+  other.activation = "tanh";
+  EXPECT_ERROR(load(folder.path(), other), "activation must be gelu, gelu_new, relu or silu, got tanh");
 }
 
 TEST(PretrainedEncoder, RefusesTokensThatItCannotKnow) {
-  for (const auto& [folder, config] : kModels) {
-    const auto encoder = load(folder, config);
+  for (const auto& model : kGoldenModels) {
+    const auto& config = model.config;
+    const auto encoder = load(model);
     const Tensor ids = at::zeros({2, 5}, at::kLong), lengths = at::full({2}, 5, at::kLong);
     EXPECT_ERROR(encoder->hidden(at::full({2, 5}, 101, at::kLong), lengths, 0), "ids must be in 0..100");
     EXPECT_ERROR(encoder->hidden(at::full({2, 5}, -1, at::kLong), lengths, 0), "ids must be in 0..100");
-    EXPECT_ERROR(encoder->hidden(at::zeros({2, 25}, at::kLong), lengths, 0), "1 to 24 tokens a row");
+    EXPECT_ERROR(encoder->hidden(at::zeros({2, config.positions + 1}, at::kLong), lengths, 0), "tokens a row (the model's positions)");
     EXPECT_ERROR(encoder->hidden(at::zeros({2, 5}), lengths, 0), "ids must be integers [B, L]");
     EXPECT_ERROR(encoder->hidden(ids.slice(0, 0, 0), lengths.slice(0, 0, 0), 0), "with a row or more");
     EXPECT_ERROR(encoder->hidden(ids, lengths.slice(0, 0, 1), 0), "lengths must be integers [B] = [2]");
@@ -150,8 +173,8 @@ TEST(PretrainedEncoder, RefusesTokensThatItCannotKnow) {
 }
 
 TEST(PretrainedEncoder, GivesNoGradientAndFiniteValuesForAnEmptyRow) {
-  for (const auto& [folder, config] : kModels) {
-    const auto encoder = load(folder, config);
+  for (const auto& model : kGoldenModels) {
+    const auto encoder = load(model);
     const Tensor h = encoder->hidden(at::ones({2, 5}, at::kLong), at::tensor({0, 5}), -1);
     EXPECT_TRUE(at::isfinite(h).all().item<bool>());
     EXPECT_FALSE(h.requires_grad());
@@ -160,15 +183,15 @@ TEST(PretrainedEncoder, GivesNoGradientAndFiniteValuesForAnEmptyRow) {
 }
 
 TEST(PretrainedEncoder, ServesSeveralThreadsAtOnce) {
-  for (const auto& [folder, config] : kModels) {
-    const auto encoder = load(folder, config);
-    const TensorMap expected = read_safetensors(folder + "/expected.safetensors");
+  for (const auto& model : kGoldenModels) {
+    const auto encoder = load(model);
+    const TensorMap expected = expected_of(model);
     std::vector<double> worst(4, 1.0);
     std::vector<std::thread> threads;
     for (auto& result : worst) {
       threads.emplace_back([&] {
         result = 0;
-        for (int i = 0; i < 20; ++i) result = std::max(result, worst_difference(*encoder, expected, config.layers));
+        for (int i = 0; i < 20; ++i) result = std::max(result, worst_difference(*encoder, expected, model.config.layers));
       });
     }
     for (auto& thread : threads) thread.join();

@@ -89,14 +89,25 @@ describe('batches', () => {
     expect(all.map(({ epoch }) => epoch)).toEqual([0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4]);
   });
 
-  it('has the next batch under way, and no more than that', async () => {
+  it.each([[undefined, 2], [0, 0], [5, 5]])('has the next batches under way, and no more than that (ahead %s)', async (ahead, expected) => {
     const { shards, asked } = numbers(10);
-    const stream = batches(shards, { batch: 4, seed: 0, fromStep: 0 });
+    const stream = batches(shards, { batch: 4, seed: 0, fromStep: 0, ...(ahead !== undefined && { ahead }) });
     await stream.next();
-    expect(asked.length).toBe(2);
+    expect(asked.length).toBe(1 + expected);
     await stream.next();
-    expect(asked.length).toBe(3);
+    expect(asked.length).toBe(2 + expected);
     await stream.return(undefined as never);
+  });
+
+  it('gives each rank a slice of its own; together they are the batch', async () => {
+    const { shards } = numbers(100);
+    const options = { batch: 12, seed: 3, fromStep: 5 };
+    const first = async (slice: object) => (await batches(shards, { ...options, ...slice }).next()).value.ids;
+    const slices = await Promise.all([0, 1, 2].map((rank) => first({ rank, ranks: 3 })));
+    expect(slices.map((ids) => ids.length)).toEqual([4, 4, 4]);
+    expect(slices.flatMap((ids) => [...ids])).toEqual([...(await first({}))]);
+    await expect(first({ rank: 3, ranks: 3 })).rejects.toThrow(/rank must be in 0\.\.ranks - 1/);
+    await expect(first({ rank: 0, ranks: 5 })).rejects.toThrow(/batch a multiple of ranks, got rank 0, ranks 5, batch 12/);
   });
 
   it('reports a failed read when that batch is asked for, and not when the loop was left before', async () => {

@@ -20,6 +20,9 @@ const folderWith = async (text: string) => {
 };
 
 describe('encoders', () => {
+  /** What neither GPT-2 nor BERT has. */
+  const absent = { tokenTypes: 0, paddingId: 0, relativeBuckets: 0, relativeDistance: 0, rotaryBase: 0, gatedFeedForward: false, queryKeyValueBias: false, queryKeyNorm: false };
+
   it('knows the encoders that the presets name, and the paper\'s layer is in range for each', async () => {
     for (const name of presetNames) {
       const config = presets[name]();
@@ -33,15 +36,54 @@ describe('encoders', () => {
   it('reads the shape of GPT-2 and BERT folders', async () => {
     expect(await readEncoderShape(await folderWith(JSON.stringify(gpt2)))).toEqual(
       { family: 'gpt2', layers: 2, hiddenWidth: 32, heads: 4, vocabulary: 99, positions: 16,
-        feedForwardWidth: 128, tokenTypes: 0, normEpsilon: 1e-5, activation: 'gelu_new' });
+        feedForwardWidth: 128, normEpsilon: 1e-5, activation: 'gelu_new', ...absent, keyValueHeads: 4, headWidth: 8 });
     expect(await resolveEncoder(await folderWith(JSON.stringify(bert)))).toEqual(
       { family: 'bert', layers: 3, hiddenWidth: 24, heads: 2, vocabulary: 50, positions: 8,
-        feedForwardWidth: 96, tokenTypes: 2, normEpsilon: 1e-12, activation: 'gelu' });
+        feedForwardWidth: 96, normEpsilon: 1e-12, activation: 'gelu', ...absent, tokenTypes: 2, keyValueHeads: 2, headWidth: 12 });
+  });
+
+  const bertLike = { num_hidden_layers: 2, hidden_size: 16, num_attention_heads: 4, intermediate_size: 24, vocab_size: 101, max_position_embeddings: 24 };
+  const shapeOf = async (config: object) => readEncoderShape(await folderWith(JSON.stringify(config)));
+
+  it('reads where the positions of RoBERTa and MPNet begin', async () => {
+    expect(await shapeOf({ ...bertLike, model_type: 'roberta' })).toMatchObject({ family: 'roberta', positions: 22, paddingId: 1, tokenTypes: 2 });
+    expect(await shapeOf({ ...bertLike, model_type: 'roberta', pad_token_id: 0 })).toMatchObject({ positions: 23, paddingId: 0 });
+    expect(await shapeOf({ ...bertLike, model_type: 'mpnet' })).toMatchObject({ family: 'mpnet', positions: 22, relativeBuckets: 32, relativeDistance: 128 });
+    await expect(shapeOf({ ...bertLike, model_type: 'roberta', max_position_embeddings: 2 })).rejects.toThrow(/max_position_embeddings must be more than pad_token_id/);
+  });
+
+  it('reads T5 with and without a gate', async () => {
+    const t5 = { model_type: 't5', num_layers: 2, d_model: 16, num_heads: 2, d_kv: 6, d_ff: 24, vocab_size: 101 };
+    expect(await shapeOf(t5)).toMatchObject({ family: 't5', headWidth: 6, activation: 'relu', gatedFeedForward: false, relativeBuckets: 32, positions: 65535 });
+    expect(await shapeOf({ ...t5, feed_forward_proj: 'gated-gelu' })).toMatchObject({ activation: 'gelu_new', gatedFeedForward: true });
+    await expect(shapeOf({ ...t5, feed_forward_proj: 'tanh' })).rejects.toThrow(/feed_forward_proj/);
+  });
+
+  it('reads the Llama family, as older and newer versions of transformers write it', async () => {
+    expect(await shapeOf({ ...bertLike, model_type: 'llama', rope_theta: 5e5, num_key_value_heads: 2, rope_scaling: null })).toMatchObject(
+      { family: 'llama', keyValueHeads: 2, headWidth: 4, rotaryBase: 5e5, queryKeyValueBias: false, queryKeyNorm: false, activation: 'silu' });
+    expect(await shapeOf({ ...bertLike, model_type: 'qwen2', rope_parameters: { rope_type: 'default', rope_theta: 1e6 } })).toMatchObject(
+      { family: 'llama', keyValueHeads: 4, rotaryBase: 1e6, queryKeyValueBias: true });
+    expect(await shapeOf({ ...bertLike, model_type: 'qwen3', head_dim: 8 })).toMatchObject({ headWidth: 8, rotaryBase: 1e4, queryKeyNorm: true });
+  });
+
+  it.each([
+    ['llama', { rope_scaling: { rope_type: 'llama3', factor: 8 } }, /rope_scaling.rope_type must be 'default', got 'llama3'/],
+    ['llama', { rope_parameters: { rope_type: 'yarn', factor: 4 } }, /rope_parameters.rope_type must be 'default', got 'yarn'/],
+    ['llama', { attention_bias: true }, /attention_bias must be false, got true/],
+    ['llama', { mlp_bias: true }, /mlp_bias must be false/],
+    ['qwen2', { use_sliding_window: true }, /use_sliding_window must be false/],
+    ['qwen3', { layer_types: ['full_attention', 'sliding_attention'] }, /layer_types.1 must be 'full_attention', got 'sliding_attention'/],
+    ['roberta', { position_embedding_type: 'relative_key' }, /position_embedding_type must be 'absolute'/],
+    ['roberta', { is_decoder: true }, /is_decoder must be false/],
+    ['mpnet', { relative_attention_num_buckets: 16 }, /relative_attention_num_buckets must be 32/],
+  ])('refuses what %s may ask for and is not implemented: %j', async (family, options, message) => {
+    await expect(shapeOf({ ...bertLike, model_type: family, ...options })).rejects.toMatchObject({ code: 'ERR_LDLM_CONFIG', message: expect.stringMatching(message) });
   });
 
   it('says what is wrong with a folder or a name that is no encoder', async () => {
-    await expect(readEncoderShape(await folderWith('{"model_type":"llama"}'))).rejects.toThrow(/must describe a GPT-2 or BERT .*: model_type must be gpt2 or bert, got 'llama'/);
-    await expect(readEncoderShape(await folderWith('{"n_layer":1}'))).rejects.toThrow('model_type is missing: it must be gpt2 or bert');
+    await expect(readEncoderShape(await folderWith('{"model_type":"mamba"}'))).rejects.toThrow(/must describe a gpt2, .*, qwen3 that .*: model_type must be gpt2 or .* or qwen3, got 'mamba'/);
+    await expect(readEncoderShape(await folderWith('{"n_layer":1}'))).rejects.toThrow('model_type is missing: it must be gpt2 or bert or roberta');
     await expect(readEncoderShape(await folderWith('[]'))).rejects.toMatchObject({ code: 'ERR_LDLM_CONFIG' });
     await expect(readEncoderShape(await folderWith('{"model_type":"gpt2","n_layer":0}'))).rejects.toThrow(/n_layer must be >= 1, got 0; n_embd is missing/);
     await expect(readEncoderShape(await folderWith('{'))).rejects.toThrow(/must hold JSON/);
@@ -68,7 +110,7 @@ describe('encoders', () => {
     const folder = await folderWith(JSON.stringify(config));
     await expect(readEncoderShape(folder)).rejects.toMatchObject({
       code: 'ERR_LDLM_CONFIG',
-      message: `${join(folder, 'config.json')} must describe a GPT-2 or BERT that can be computed here: ${problem}`,
+      message: `${join(folder, 'config.json')} must describe a gpt2, bert, roberta, distilbert, mpnet, t5, llama, qwen2, qwen3 that can be computed here: ${problem}`,
     });
   });
 

@@ -87,7 +87,9 @@ async function findCommand(name: string): Promise<Command> {
   expect(read('src/cli/main.ts'), `ldlm ${name}`).toMatch(new RegExp(`^  ${name}: async \\(\\) =>`, 'm'));
   const module = (await import(join(root, `src/cli/${name}.ts`))) as Record<string, () => Command>;
   const command = module[`${name}Command`]!();
-  return command.action(() => undefined).exitOverride().configureOutput({ writeErr: () => undefined });
+  for (const part of command.commands) part.action(() => undefined).exitOverride().configureOutput({ writeErr: () => undefined });
+  if (command.commands.length === 0) command.action(() => undefined);
+  return command.exitOverride().configureOutput({ writeErr: () => undefined });
 }
 
 describe('shell snippets', () => {

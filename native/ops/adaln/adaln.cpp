@@ -8,7 +8,6 @@ namespace ldlm {
 namespace {
 
 constexpr int64_t kGrain = 1 << 15;  // enough numbers for a thread to be worth waking
-constexpr int64_t kRowsPerSum = 64;
 
 struct Forward {
   Tensor y, mean, rstd;
@@ -46,22 +45,16 @@ class AdalnFunction : public torch::autograd::Function<AdalnFunction> {
     const Tensor dy = gradients[0].contiguous();
     const int64_t batch = x.size(0), rows = x.size(1), width = x.size(2);
     Tensor dx = at::empty_like(x);
-    const Tensor dshift_scale = at::zeros({2, batch, 1, width}, x.options());
-    // Blocks of rows, each summed by itself: adding thousands of rows one by one to one fp32 sum would lose digits. One thread, since
-    // training gets its parallelism from the parts of the batch.
-    const Tensor partial = at::empty({2, width}, x.options());
+    const Tensor dshift = at::zeros({batch, 1, width}, x.options()), dscale = at::zeros_like(dshift), sums = at::empty({2, width}, x.options());
+    const float *in = x.const_data_ptr<float>(), *scales = scale.const_data_ptr<float>(), *grad = dy.const_data_ptr<float>();
+    const float *means = mean.const_data_ptr<float>(), *rstds = rstd.const_data_ptr<float>();
+    float *out = dx.mutable_data_ptr<float>(), *shift_out = dshift.mutable_data_ptr<float>(), *scale_out = dscale.mutable_data_ptr<float>();
+    // One thread, since training gets its parallelism from the parts of the batch.
     for (int64_t b = 0; b < batch; ++b) {
-      Tensor sums = dshift_scale.select(1, b).view({2, width});
-      for (int64_t begin = 0; begin < rows; begin += kRowsPerSum) {
-        const int64_t row = b * rows + begin;
-        float* const sum = partial.zero_().mutable_data_ptr<float>();
-        adaln_backward_rows(x.const_data_ptr<float>() + row * width, scale.const_data_ptr<float>() + b * sample_stride(scale),
-                            mean.const_data_ptr<float>() + row, rstd.const_data_ptr<float>() + row, dy.const_data_ptr<float>() + row * width,
-                            dx.mutable_data_ptr<float>() + row * width, sum, sum + width, std::min(kRowsPerSum, rows - begin), width);
-        sums.add_(partial);
-      }
+      adaln_backward_rows(in + b * rows * width, scales + b * sample_stride(scale), means + b * rows, rstds + b * rows, grad + b * rows * width,
+                          out + b * rows * width, shift_out + b * width, scale_out + b * width, sums.mutable_data_ptr<float>(), rows, width);
     }
-    return {dx, dshift_scale[0], dshift_scale[1], Tensor()};
+    return {dx, dshift, dscale, Tensor()};
   }
 };
 

@@ -10,8 +10,8 @@ namespace ldlm {
 void adaln_forward_rows(const float* x, const float* shift, const float* scale, float* y, float* mean, float* rstd, int64_t rows, int64_t width,
                         float eps);
 
-// dx [rows, width] is written; dshift, dscale [width] are added to.
+// dx [rows, width]; dshift, dscale [width] are zero before; sums [2, width] is scratch.
 void adaln_backward_rows(const float* x, const float* scale, const float* mean, const float* rstd, const float* dy, float* dx, float* dshift,
-                         float* dscale, int64_t rows, int64_t width);
+                         float* dscale, float* sums, int64_t rows, int64_t width);
 
 }  // namespace ldlm

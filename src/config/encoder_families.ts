@@ -1,0 +1,180 @@
+// How the config.json of each pretrained family beside GPT-2 and BERT reads as a shape. A key that changes what the network computes
+// is implemented or refused by name; all other keys are ignored.
+
+import { z } from 'zod';
+import type { EncoderShape } from './encoders.js';
+
+export const size = z.int().min(1);
+const epsilon = z.number().gt(0);
+const anyActivation = z.enum(['gelu', 'gelu_new', 'relu', 'silu']);
+
+/** What a family has that knows nothing but heads of equal width and a table of positions. */
+export function plain(hiddenWidth: number, heads: number): Pick<EncoderShape, PlainKey> {
+  return {
+    tokenTypes: 0,
+    paddingId: 0,
+    keyValueHeads: heads,
+    headWidth: Math.floor(hiddenWidth / heads), // the native side refuses heads that do not divide the width
+    relativeBuckets: 0,
+    relativeDistance: 0,
+    rotaryBase: 0,
+    gatedFeedForward: false,
+    queryKeyValueBias: false,
+    queryKeyNorm: false,
+  };
+}
+
+type PlainKey =
+  | 'tokenTypes' | 'paddingId' | 'keyValueHeads' | 'headWidth' | 'relativeBuckets' | 'relativeDistance' | 'rotaryBase'
+  | 'gatedFeedForward' | 'queryKeyValueBias' | 'queryKeyNorm';
+
+/** A key of which one value is implemented; a file without the key, or with null, means that value. */
+export const only = (value: boolean | number | string) => z.literal(value).nullish();
+
+/** A key whose presence means that the weights or the code are not those of the plain model. */
+const absent = z.unknown().refine((value) => value === null || isEmpty(value), 'must be absent').optional();
+
+/** What no family here has. */
+export const common = {
+  /** Code of its own decides what such a model computes. */
+  auto_map: absent,
+  quantization_config: absent,
+  pruned_heads: absent,
+  add_cross_attention: only(false),
+};
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
+const bertSizes = {
+  num_hidden_layers: size,
+  hidden_size: size,
+  num_attention_heads: size,
+  vocab_size: size,
+  max_position_embeddings: size,
+  intermediate_size: size,
+};
+
+function sizesOf(c: z.infer<z.ZodObject<typeof bertSizes>>) {
+  return {
+    layers: c.num_hidden_layers,
+    hiddenWidth: c.hidden_size,
+    heads: c.num_attention_heads,
+    vocabulary: c.vocab_size,
+    positions: c.max_position_embeddings,
+    feedForwardWidth: c.intermediate_size,
+  };
+}
+
+const encoderOnly = { is_decoder: only(false), position_embedding_type: only('absolute') };
+
+const roberta = z
+  .object({ ...common, model_type: z.literal('roberta'), ...bertSizes, ...encoderOnly, type_vocab_size: size.default(2), layer_norm_eps: epsilon.default(1e-12),
+    hidden_act: anyActivation.default('gelu'), pad_token_id: z.int().min(0).default(1) })
+  .refine((c) => c.max_position_embeddings > c.pad_token_id + 1, { path: ['max_position_embeddings'], error: 'must be more than pad_token_id + 1, where positions begin' })
+  .transform((c): EncoderShape => ({
+    ...plain(c.hidden_size, c.num_attention_heads),
+    ...sizesOf(c),
+    family: 'roberta',
+    positions: c.max_position_embeddings - c.pad_token_id - 1,
+    paddingId: c.pad_token_id,
+    tokenTypes: c.type_vocab_size,
+    normEpsilon: c.layer_norm_eps,
+    activation: c.hidden_act,
+  }));
+
+const distilbert = z
+  .object({ ...common, model_type: z.literal('distilbert'), n_layers: size, dim: size, n_heads: size, vocab_size: size, max_position_embeddings: size,
+    hidden_dim: size, activation: anyActivation.default('gelu') })
+  .transform((c): EncoderShape => ({
+    ...plain(c.dim, c.n_heads),
+    family: 'distilbert',
+    layers: c.n_layers,
+    hiddenWidth: c.dim,
+    heads: c.n_heads,
+    vocabulary: c.vocab_size,
+    positions: c.max_position_embeddings,
+    feedForwardWidth: c.hidden_dim,
+    normEpsilon: 1e-12,
+    activation: c.activation,
+  }));
+
+/** The padding token of every MPNet, whatever pad_token_id says: Hugging Face's code has it fixed, and the distances below too. */
+const MPNET_PADDING = 1;
+
+const mpnet = z
+  .object({ ...common, model_type: z.literal('mpnet'), ...bertSizes, max_position_embeddings: z.int().min(MPNET_PADDING + 2),
+    relative_attention_num_buckets: only(32), layer_norm_eps: epsilon.default(1e-12), hidden_act: anyActivation.default('gelu') })
+  .transform((c): EncoderShape => ({
+    ...plain(c.hidden_size, c.num_attention_heads),
+    ...sizesOf(c),
+    family: 'mpnet',
+    positions: c.max_position_embeddings - MPNET_PADDING - 1,
+    paddingId: MPNET_PADDING,
+    relativeBuckets: 32,
+    relativeDistance: 128,
+    normEpsilon: c.layer_norm_eps,
+    activation: c.hidden_act,
+  }));
+
+/** T5 knows distances, not positions, so nothing but model.maxLength limits it. */
+const UNLIMITED_POSITIONS = 65535;
+
+const t5FeedForward = {
+  relu: { activation: 'relu', gatedFeedForward: false },
+  gelu: { activation: 'gelu', gatedFeedForward: false },
+  'gated-gelu': { activation: 'gelu_new', gatedFeedForward: true },
+  'gated-silu': { activation: 'silu', gatedFeedForward: true },
+} as const;
+
+const t5 = z
+  .object({ ...common, model_type: z.literal('t5'), num_layers: size, d_model: size, num_heads: size, d_kv: size, d_ff: size, vocab_size: size,
+    relative_attention_num_buckets: z.int().min(4).default(32), relative_attention_max_distance: size.default(128),
+    layer_norm_epsilon: epsilon.default(1e-6), feed_forward_proj: z.enum(['relu', 'gelu', 'gated-gelu', 'gated-silu']).default('relu'), is_decoder: only(false) })
+  .transform((c): EncoderShape => ({
+    ...plain(c.d_model, c.num_heads),
+    ...t5FeedForward[c.feed_forward_proj],
+    family: 't5',
+    layers: c.num_layers,
+    hiddenWidth: c.d_model,
+    heads: c.num_heads,
+    headWidth: c.d_kv,
+    vocabulary: c.vocab_size,
+    positions: UNLIMITED_POSITIONS,
+    feedForwardWidth: c.d_ff,
+    relativeBuckets: c.relative_attention_num_buckets,
+    relativeDistance: c.relative_attention_max_distance,
+    normEpsilon: c.layer_norm_epsilon,
+  }));
+
+/** Rotary embedding, at the top of older files and in rope_parameters of newer ones. Scaled ones are refused. */
+const rope = z.strictObject({ rope_theta: z.number().gt(0).optional(), rope_type: only('default'), type: only('default') });
+
+const llamaLike = (modelType: 'llama' | 'qwen2' | 'qwen3', biases: { queryKeyValueBias: boolean; queryKeyNorm: boolean }) =>
+  z
+    .object({ ...common, model_type: z.literal(modelType), ...bertSizes, num_key_value_heads: size.nullish(), head_dim: size.nullish(),
+      rms_norm_eps: epsilon.default(1e-6), hidden_act: anyActivation.default('silu'), rope_theta: z.number().gt(0).optional(), rope_scaling: rope.nullish(),
+      rope_parameters: rope.nullish(), partial_rotary_factor: only(1), attention_bias: only(false), mlp_bias: only(false), use_sliding_window: only(false),
+      layer_types: z.array(only('full_attention')).nullish() })
+    .transform((c): EncoderShape => ({
+      ...plain(c.hidden_size, c.num_attention_heads),
+      ...sizesOf(c),
+      ...biases,
+      family: 'llama',
+      keyValueHeads: c.num_key_value_heads ?? c.num_attention_heads,
+      headWidth: c.head_dim ?? Math.floor(c.hidden_size / c.num_attention_heads),
+      rotaryBase: c.rope_parameters?.rope_theta ?? c.rope_theta ?? 10_000,
+      normEpsilon: c.rms_norm_eps,
+      activation: c.hidden_act,
+    }));
+
+export const otherFamilies = [
+  roberta,
+  distilbert,
+  mpnet,
+  t5,
+  llamaLike('llama', { queryKeyValueBias: false, queryKeyNorm: false }),
+  llamaLike('qwen2', { queryKeyValueBias: true, queryKeyNorm: false }),
+  llamaLike('qwen3', { queryKeyValueBias: false, queryKeyNorm: true }),
+] as const;

@@ -1,0 +1,103 @@
+// Tokenizing on several threads: blocks of texts go in, their ids come back packed in one array. Each worker thread has the tokenizer for
+// itself and uses one core; that costs less CPU than the native library's own threads.
+
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { LdlmError, type LdlmErrorCode } from '../api/errors.js';
+import { packageRoot } from '../api/package_root.js';
+import type { Tokens } from './shard_writer.js';
+import type { Tokenizer } from './tokenizer.js';
+
+/** The ids of several texts, one after another. */
+export interface EncodedTexts {
+  ids: Tokens;
+  /** Tokens of each text. */
+  lengths: Uint32Array;
+}
+
+/** What a worker answers. */
+export type WorkerAnswer = { encoded: EncodedTexts } | { error: { code: LdlmErrorCode | undefined; message: string } };
+
+export interface TokenizerPool extends AsyncDisposable {
+  /** Blocks that keep all threads busy. */
+  readonly depth: number;
+  encode(texts: string[]): Promise<EncodedTexts>;
+}
+
+/** @param workers threads; 0 tokenizes without one of our own, which starts at once */
+export async function openTokenizerPool(tokenizer: Tokenizer, workers: number): Promise<TokenizerPool> {
+  const wide = tokenizer.vocabularySize > 65536;
+  if (workers === 0) {
+    return { depth: 2, encode: async (texts) => packIds(await tokenizer.encodeBatch(texts), wide), async [Symbol.asyncDispose]() {} };
+  }
+  return new WorkerPool(tokenizer, workers, wide);
+}
+
+/** Lists of ids as one array. */
+export function packIds(lists: readonly (readonly number[])[], wide: boolean): EncodedTexts {
+  const lengths = Uint32Array.from(lists, (list) => list.length);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  const ids = wide ? new Uint32Array(total) : new Uint16Array(total);
+  let at = 0;
+  for (const list of lists) {
+    ids.set(list, at);
+    at += list.length;
+  }
+  return { ids, lengths };
+}
+
+type Waiting = { resolve: (encoded: EncodedTexts) => void; reject: (error: unknown) => void };
+
+class WorkerPool implements TokenizerPool {
+  readonly depth: number;
+  private readonly threads: { worker: Worker; waiting: Waiting[] }[];
+  private readonly restore: () => void;
+
+  constructor({ json, kind }: Tokenizer, workers: number, wide: boolean) {
+    this.restore = quietNativeThreads();
+    this.depth = 2 * workers;
+    // The built file, also when this one runs as TypeScript in a test: Node cannot start a thread from TypeScript.
+    const file = join(packageRoot(), 'dist', 'data', 'tokenizer_worker.js');
+    this.threads = Array.from({ length: workers }, () => {
+      // A small young generation: the ids are copied out at once, and what is behind them is native memory that V8 does not see.
+      const worker = new Worker(file, { workerData: { json, kind, wide }, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 16 } });
+      const thread = { worker, waiting: [] as Waiting[] };
+      const fail = (cause: unknown): void => {
+        for (const { reject } of thread.waiting.splice(0)) reject(new LdlmError('ERR_LDLM_STATE', `a tokenizer thread must stay alive, got: ${String(cause)}`, { cause }));
+      };
+      worker.on('message', (answer: WorkerAnswer) => {
+        const { resolve, reject } = thread.waiting.shift()!;
+        if ('encoded' in answer) resolve(answer.encoded);
+        else reject(answer.error.code ? new LdlmError(answer.error.code, answer.error.message) : new Error(answer.error.message));
+      });
+      worker.on('error', fail);
+      worker.on('exit', (code) => fail(`exit code ${code}`));
+      return thread;
+    });
+  }
+
+  encode(texts: string[]): Promise<EncodedTexts> {
+    const thread = this.threads.reduce((least, other) => (other.waiting.length < least.waiting.length ? other : least));
+    return new Promise((resolve, reject) => {
+      thread.waiting.push({ resolve, reject });
+      thread.worker.postMessage(texts);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { worker, waiting } of this.threads) {
+      waiting.length = 0;
+      worker.removeAllListeners('exit');
+      await worker.terminate();
+    }
+    this.restore();
+  }
+}
+
+/** The library `tokenizers` reads this variable at every batch; ours to set unless the user has. */
+function quietNativeThreads(): () => void {
+  const name = 'TOKENIZERS_PARALLELISM';
+  if (process.env[name] !== undefined) return () => undefined;
+  process.env[name] = 'false';
+  return () => delete process.env[name];
+}
