@@ -6,6 +6,7 @@
 #include "binding/encoder_wrap.h"
 #include "binding/lm_trainer_wrap.h"
 #include "binding/model_wrap.h"
+#include "binding/scorer_wrap.h"
 #include "binding/trainer_wrap.h"
 
 namespace ldlm::binding {
@@ -74,11 +75,13 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define("Model", state->model, ModelWrap::define(env), "load", ModelWrap::load);
   define("JointTrainer", state->trainer, TrainerWrap::define(env), "create", TrainerWrap::create);
   define("LmTrainer", state->lm_trainer, LmTrainerWrap::define(env), "create", LmTrainerWrap::create);
+  define("Scorer", state->scorer, ScorerWrap::define(env), "load", ScorerWrap::load);
 
   exports.Set("torchVersion", TORCH_VERSION);
   exports.Set("cudaAvailable", Napi::Boolean::New(env, at::hasCUDA()));
   exports.Set("countParameters", Napi::Function::New(env, count_model_parameters));
   exports.Set("exportTensors", Napi::Function::New(env, export_tensors));
+  exports.Set("clusterFeatures", Napi::Function::New(env, cluster_features));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
   exports.Set("exitNow", Napi::Function::New(env, exit_now));
   exports.Set("shutdown", Napi::Function::New(env, shutdown));

@@ -118,14 +118,6 @@ TrainConfig to_train(ObjectReader reader) {
   return config;
 }
 
-std::vector<double> to_doubles(const Napi::Value& value) {
-  TORCH_CHECK_TYPE(value.IsArray(), "the timestep warp must be made of arrays of numbers");
-  const auto array = value.As<Napi::Array>();
-  std::vector<double> values(array.Length());
-  for (uint32_t i = 0; i < array.Length(); ++i) values[i] = Napi::Value(array[i]).ToNumber().DoubleValue();
-  return values;
-}
-
 Tensor to_int64(const Napi::Value& value, const char* name) {
   TORCH_CHECK_TYPE(value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array, name, " must be an Int32Array");
   auto array = value.As<Napi::Int32Array>();
@@ -134,6 +126,22 @@ Tensor to_int64(const Napi::Value& value, const char* name) {
 }
 
 }  // namespace
+
+std::vector<double> to_doubles(const Napi::Value& value) {
+  TORCH_CHECK_TYPE(value.IsArray(), "a list of numbers must be an array");
+  const auto array = value.As<Napi::Array>();
+  std::vector<double> values(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i) values[i] = Napi::Value(array[i]).ToNumber().DoubleValue();
+  return values;
+}
+
+Tensor to_matrix(const Napi::Value& value, int64_t width, const char* name) {
+  TORCH_CHECK_TYPE(value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_float32_array, name, " must be a Float32Array");
+  auto array = value.As<Napi::Float32Array>();
+  const auto size = static_cast<int64_t>(array.ElementLength());
+  TORCH_CHECK_VALUE(width >= 1 && size % width == 0, name, " must hold whole rows of ", width, " numbers, got ", size);
+  return at::from_blob(array.Data(), {size / width, width}, at::kFloat).clone();
+}
 
 ModelConfig to_model_config(ObjectReader reader) {
   const ModelConfig config = {reader.integer("maxLength"),

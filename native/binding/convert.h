@@ -38,6 +38,10 @@ at::Device to_device(const std::string& name);
 // Copies: ids Int32Array [rows * width] and lengths Int32Array [rows] -> int64 tensors on the CPU.
 Batch to_batch(const Napi::Value& ids, const Napi::Value& lengths);
 
+// Copies: Float32Array [rows * width] -> fp32 [rows, width].
+Tensor to_matrix(const Napi::Value& value, int64_t width, const char* name);
+std::vector<double> to_doubles(const Napi::Value& value);
+
 Napi::Value from_timestep_state(Napi::Env env, const TimestepSampler::State& state);
 Napi::Value from_doubles(Napi::Env env, const std::vector<double>& values);  // -> Float64Array
 Napi::Value from_ids(Napi::Env env, const Tensor& ids);                      // int64 -> Int32Array, flat

@@ -70,7 +70,9 @@ export class LDLM implements AsyncDisposable {
     readonly checkpoint: Checkpoint,
     readonly tokenizer: Tokenizer,
     private readonly native: NativeModel,
-    private readonly device: 'cpu' | 'cuda',
+    readonly device: 'cpu' | 'cuda',
+    /** The file of weights that was loaded. */
+    readonly weights: string,
   ) {}
 
   /** Loads a run folder (its newest checkpoint), a checkpoint folder or an export folder. */
@@ -86,9 +88,10 @@ export class LDLM implements AsyncDisposable {
       );
     }
     const raw = samplingOnly || options.weights === 'raw';
+    const weights = join(folder, raw ? 'model.safetensors' : 'ema.safetensors');
     const native = await callNative(() =>
       loadNative().Model.load({
-        weights: join(folder, raw ? 'model.safetensors' : 'ema.safetensors'),
+        weights,
         config: { ...config.model, ...state.encoder },
         scheduleD: config.diffusion.scheduleD,
         timesteps: config.recipe.adaptiveTimesteps ? state.timesteps : null,
@@ -96,7 +99,7 @@ export class LDLM implements AsyncDisposable {
         samplingOnly,
       }),
     );
-    return new LDLM(checkpoint, tokenizer, native, device);
+    return new LDLM(checkpoint, tokenizer, native, device, weights);
   }
 
   get config(): LdlmConfig {

@@ -120,6 +120,23 @@ export interface NativeLmTrainer extends NativeHandle {
   save(folder: string): Promise<void>;
 }
 
+export interface NativeScorer extends NativeHandle {
+  /** log p(token | the tokens before it) [B * L], 0 at the first token and behind a row's length; the last token's hidden state [B * H]. */
+  score(ids: Int32Array, lengths: Int32Array): Promise<{ logLikelihoods: Float32Array; lastHidden: Float32Array }>;
+}
+
+/** Features [N, width] to clusters, by principal components and k-means. */
+export interface NativeClustering {
+  features: Float32Array;
+  width: number;
+  clusters: number;
+  /** Keeps the principal components that explain this share of the variance. */
+  explainedVariance: number;
+  restarts: number;
+  iterations: number;
+  seeds: number[];
+}
+
 /** Parameters of each module. */
 export interface ParameterCounts {
   latentEncoder: number;
@@ -137,6 +154,9 @@ export interface NativeAddon {
   readonly cudaAvailable: boolean;
   readonly PretrainedEncoder: {
     load(options: { folder: string; config: EncoderShape; device: string }): Promise<NativePretrainedEncoder>;
+  };
+  readonly Scorer: {
+    load(options: { folder: string; config: EncoderShape; device: string }): Promise<NativeScorer>;
   };
   readonly Model: {
     load(options: {
@@ -167,6 +187,8 @@ export interface NativeAddon {
   countParameters(config: NativeModelConfig): ParameterCounts;
   /** Copies the tensors whose names start with one of the prefixes into a new safetensors file. */
   exportTensors(options: { input: string; output: string; prefixes: string[] }): Promise<void>;
+  /** The cluster of every row for every seed, [seeds * N]. */
+  clusterFeatures(options: NativeClustering): Promise<Int32Array>;
   /** Cores that tensor work on the CPU may use; takes effect with the next job. */
   setThreads(threads: number): void;
   /** Ends the process at once with this exit code: no job is waited for, nothing is cleaned up. */

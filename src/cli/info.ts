@@ -1,10 +1,7 @@
 // `ldlm info`: what a model or preset is: configuration, parameters per module, schedule, warmup and timestep warp.
 
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { Command, Option } from 'commander';
 import { loadNative } from '../api/native.js';
 import type { ParameterCounts } from '../api/native_types.js';
@@ -12,6 +9,7 @@ import { type CheckpointState, openCheckpoint } from '../api/run_folder.js';
 import { resolveEncoder } from '../config/encoders.js';
 import { type PresetName, presetNames, presets } from '../config/presets.js';
 import type { LdlmConfig } from '../config/types.js';
+import { hashFiles } from '../data/hash_files.js';
 
 interface Info {
   config: LdlmConfig;
@@ -52,18 +50,12 @@ async function presetInfo(name: PresetName): Promise<Info> {
 async function modelInfo(path: string): Promise<Info> {
   const { folder, config, state } = await openCheckpoint(path);
   const files = (await readdir(folder)).filter((name) => name.endsWith('.safetensors')).sort();
-  const sha256 = Object.fromEntries(await Promise.all(files.map(async (name) => [name, await hashFile(join(folder, name))] as const)));
+  const sha256 = Object.fromEntries(await Promise.all(files.map(async (name) => [name, await hashFiles([join(folder, name)])] as const)));
   return { ...withParameters({ config, encoder: state.encoder }), state: { step: state.step, timesteps: state.timesteps }, sha256 };
 }
 
 function withParameters(info: Pick<Info, 'config' | 'encoder'>): Info {
   return { ...info, parameters: loadNative().countParameters({ ...info.config.model, ...info.encoder }) };
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
 }
 
 function describe({ config, encoder, parameters, state, sha256 }: Info): string {

@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<Command>> = {
   data: async () => (await import('./data.js')).dataCommand(),
   train: async () => (await import('./train.js')).trainCommand(),
   sample: async () => (await import('./sample.js')).sampleCommand(),
+  eval: async () => (await import('./eval.js')).evalCommand(),
   reconstruct: async () => (await import('./reconstruct.js')).reconstructCommand(),
   export: async () => (await import('./export.js')).exportCommand(),
   hidden: async () => (await import('./hidden.js')).hiddenCommand(),

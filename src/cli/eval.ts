@@ -1,0 +1,122 @@
+// `ldlm eval`: samples a model and judges the samples by named protocols. DIR/eval.json holds the results with their conditions,
+// DIR/samples.jsonl what was judged.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { LDLM } from '../api/ldlm.js';
+import { Scorer } from '../api/scorer.js';
+import { writeFileAtomic } from '../data/atomic.js';
+import { readDocuments } from '../data/readers.js';
+import type { Tokenizer } from '../data/tokenizer.js';
+import { evaluate, type EvaluationResult } from '../eval/evaluate.js';
+import { checkRequest, type ProtocolName, protocolNames } from '../eval/protocols.js';
+import { interruptible } from './interrupt.js';
+import { gather } from './option_types.js';
+import { createProgress, type Progress } from './progress.js';
+import { addSampleFlags, type SampleFlags, sampleOptionsOf } from './sample_flags.js';
+
+interface Flags extends SampleFlags {
+  protocol: ProtocolName[];
+  scorer?: string;
+  reference?: string;
+  training?: string[];
+  column: string;
+  out: string;
+  json: boolean;
+}
+
+const examples = `
+Protocols are defined in docs/evaluation.md. genppl, mauve and entropy/gpt2-tokens-nats need --scorer; mauve and reconstruction need
+--reference. memorisation compares with the shards that the model was trained on, or with --training.
+
+Examples:
+  ldlm eval --model runs/tiny --protocol grammar/v1 diversity/v1 memorisation/v1 --count 256 --out eval/tiny
+  ldlm eval --model runs/tiny --protocol genppl/mdlm-v1 mauve/v1 --count 500 --scorer lm --reference held-out.txt --out eval/tiny`;
+
+/** The command `ldlm eval`. */
+export function evalCommand(): Command {
+  return addSampleFlags(new Command('eval'), 256)
+    .description('judge samples of a model by named protocols')
+    .addOption(new Option('--protocol <names...>', 'what to measure').choices(protocolNames).makeOptionMandatory())
+    .option('--scorer <dir>', 'a causal LM (GPT-2 family) in the Hugging Face layout')
+    .option('--reference <file>', 'held-out texts: txt (one a line), jsonl or parquet')
+    .option('--training <file>', 'training texts (repeatable) instead of the shards of the model', gather)
+    .option('--column <name>', 'column of the text in jsonl and parquet', 'text')
+    .requiredOption('--out <dir>', 'folder for eval.json and samples.jsonl')
+    .option('--json', 'print eval.json instead of a table', false)
+    .addHelpText('after', examples)
+    .action((flags: Flags) => interruptible('Stopping after the current step.', (signal) => run(flags, signal)));
+}
+
+async function run(flags: Flags, signal: AbortSignal): Promise<void> {
+  const protocols = [...new Set(flags.protocol)];
+  const reference = flags.reference === undefined ? undefined : await firstTexts(flags.reference, flags.column, flags.count);
+  checkRequest({ protocols, count: flags.count, scorer: flags.scorer !== undefined, references: reference?.length ?? null });
+  await mkdir(flags.out, { recursive: true });
+  await using model = await LDLM.load(flags.model, { device: flags.device, weights: flags.raw ? 'raw' : 'ema' });
+  await using scorer = flags.scorer === undefined ? null : await Scorer.load(flags.scorer, { device: flags.device });
+  const stages = progressOfStages();
+  const { results, samples } = await evaluate(model, {
+    ...sampleOptionsOf(flags),
+    protocols,
+    ...(scorer ? { scorer } : {}),
+    ...(reference ? { reference } : {}),
+    ...(flags.training ? { training: tokenRows(flags.training, flags.column, model.tokenizer) } : {}),
+    signal,
+    onProgress: stages.update,
+  }).finally(stages.stop);
+  const json = JSON.stringify({ results }, null, 2) + '\n';
+  await writeFileAtomic(join(flags.out, 'samples.jsonl'), samples.map((sample) => JSON.stringify(sample) + '\n').join(''));
+  await writeFileAtomic(join(flags.out, 'eval.json'), json);
+  process.stdout.write(flags.json ? json : table(results));
+  process.stderr.write(`written: ${join(flags.out, 'eval.json')}, ${join(flags.out, 'samples.jsonl')}\n`);
+}
+
+async function firstTexts(file: string, column: string, count: number): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { text } of readDocuments(file, { column })) if (texts.push(text) === count) break;
+  return texts;
+}
+
+async function* tokenRows(files: readonly string[], column: string, tokenizer: Tokenizer): AsyncGenerator<number[]> {
+  for (const file of files) for await (const { text } of readDocuments(file, { column })) yield tokenizer.encode(text);
+}
+
+/** One progress display after another. */
+function progressOfStages(): { update: (stage: string, done: number, total: number) => void; stop: () => void } {
+  let shown: { stage: string; progress: Progress } | undefined;
+  return {
+    update(stage, done, total) {
+      if (shown?.stage !== stage) {
+        shown?.progress.stop();
+        shown = { stage, progress: createProgress({ total, unit: 'texts', label: stage }) };
+      }
+      shown.progress.update(done);
+    },
+    stop: () => shown?.progress.stop(),
+  };
+}
+
+/** Fields of a result that are conditions, which the head of the table says once. */
+const CONDITIONS = ['sampler', 'steps', 'eta', 'seed', 'count', 'precision', 'model', 'scorer', 'machine', 'protocol', 'notes', 'samples'];
+
+function table(results: readonly EvaluationResult[]): string {
+  const { model, sampler, steps, eta, seed, count, machine } = results[0]!;
+  const lines = [
+    `${model.path}, step ${model.step}: ${count} samples, ${sampler}, ${steps} steps, eta ${eta}, seed ${seed}, ${machine.device}`,
+  ];
+  for (const result of results) {
+    lines.push('', result.protocol);
+    for (const [name, value] of Object.entries(result)) {
+      if (!CONDITIONS.includes(name)) lines.push(`  ${name.padEnd(18)} ${show(value)}`);
+    }
+    lines.push(...result.notes.map((note) => `  note: ${note}`));
+  }
+  return lines.join('\n') + '\n';
+}
+
+function show(value: unknown): string {
+  if (Array.isArray(value)) return value.map(show).join(' ');
+  return typeof value === 'number' && !Number.isInteger(value) ? value.toPrecision(5) : String(value);
+}

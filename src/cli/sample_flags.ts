@@ -1,0 +1,38 @@
+// The flags of sampling, shared by the commands that sample.
+
+import { type Command, Option } from 'commander';
+import type { SampleOptions, SamplerName } from '../api/sample_options.js';
+import { defaultSampler, samplers } from '../api/sample_options.js';
+import { deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
+
+export interface SampleFlags {
+  model: string;
+  count: number;
+  steps: number;
+  sampler: SamplerName;
+  eta?: number;
+  seed: number;
+  batch: number;
+  device: 'auto' | 'cpu' | 'cuda';
+  raw: boolean;
+}
+
+/** Adds the flags of `SampleFlags`; `count` texts unless told. */
+export function addSampleFlags(command: Command, count: number): Command {
+  return command
+    .requiredOption('--model <run>', 'a run, checkpoint or export folder')
+    .option('--count <n>', 'texts', wholeNumber(1), count)
+    .option('--steps <n>', 'evaluations of the denoiser', wholeNumber(1), 32)
+    .addOption(new Option('--sampler <name>', 'integrator').choices([...samplers]).default(defaultSampler))
+    .option('--eta <x>', 'share of fresh noise, 0..1 (default: 0 for ddim, 1 for ddpm)', realNumber)
+    .option('--seed <n>', 'seed of all noise', wholeNumber(0), 0)
+    .option('--batch <n>', 'texts at once; changes speed, not texts', wholeNumber(1), 32)
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .option('--raw', 'the weights of the last step instead of their average', false);
+}
+
+/** The options of a call. */
+export function sampleOptionsOf({ count, steps, sampler, eta, seed, batch }: SampleFlags): SampleOptions {
+  return { count, steps, sampler, seed, batch, ...(eta === undefined ? {} : { eta }) };
+}

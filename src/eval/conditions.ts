@@ -1,0 +1,46 @@
+// What every result carries, so that a figure can be made again: how the samples were made, by which weights, on which machine.
+
+import { cpus } from 'node:os';
+import type { LDLM } from '../api/ldlm.js';
+import { loadNative } from '../api/native.js';
+import { packageVersion } from '../api/package_root.js';
+import { defaultSampler, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
+import type { Scorer } from '../api/scorer.js';
+import { hashFiles } from '../data/hash_files.js';
+
+export interface Conditions {
+  sampler: string;
+  steps: number;
+  eta: number;
+  seed: number;
+  count: number;
+  precision: 'float32';
+  model: { path: string; step: number; sha256: string };
+  /** Of the protocols that use one. */
+  scorer: { path: string; sha256: string; tokenizerSha256: string } | null;
+  machine: { processor: string; cores: number; device: 'cpu' | 'cuda'; torch: string; node: string; ldlm: string };
+}
+
+/** The conditions under which `model` is sampled with `options`. */
+export async function conditionsOf(model: LDLM, options: SampleOptions, scorer: Scorer | undefined): Promise<Conditions> {
+  const { steps, eta, seed, count } = resolveSampleOptions(options);
+  const { checkpoint, weights, device } = model;
+  return {
+    sampler: options.sampler ?? defaultSampler,
+    steps,
+    eta,
+    seed,
+    count,
+    precision: 'float32',
+    model: { path: checkpoint.folder, step: checkpoint.state.step, sha256: await hashFiles([weights]) },
+    scorer: scorer ? { path: scorer.folder, sha256: await scorer.sha256(), tokenizerSha256: scorer.tokenizer.sha256 } : null,
+    machine: {
+      processor: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      device,
+      torch: loadNative().torchVersion,
+      node: process.versions.node,
+      ldlm: packageVersion(),
+    },
+  };
+}

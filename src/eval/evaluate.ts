@@ -1,0 +1,148 @@
+// Samples a model and judges the samples by named protocols. What a protocol means stands in its own file; here it gets its input.
+
+import { callNative } from '../api/call_native.js';
+import { LdlmError } from '../api/errors.js';
+import type { LDLM, Sample } from '../api/ldlm.js';
+import { loadNative } from '../api/native.js';
+import type { SampleOptions } from '../api/sample_options.js';
+import type { Scorer } from '../api/scorer.js';
+import { type Conditions, conditionsOf } from './conditions.js';
+import { scoreDiversity } from './diversity.js';
+import { scoreEntropy } from './entropy.js';
+import { scoreGenPplCosmos } from './gen_ppl_cosmos.js';
+import { scoreGenPplMdlm } from './gen_ppl_mdlm.js';
+import { scoreGenPplSedd } from './gen_ppl_sedd.js';
+import { GPT2_VOCABULARY, scoreGpt2Entropy } from './gpt2_entropy.js';
+import { scoreGrammar } from './grammar.js';
+import { scoreMauve } from './mauve.js';
+import { countMemorised } from './memorisation.js';
+import { checkRequest, type ProtocolName, protocolNeeds } from './protocols.js';
+import { scoreReconstruction } from './reconstruction.js';
+import { retokenize } from './retokenize.js';
+import { notesOn, notesOnLengths } from './sample_notes.js';
+import { checkSameTokenizer } from './same_tokenizer.js';
+import { type TokenRows, trainingRows } from './training_rows.js';
+
+export interface EvaluateOptions extends Omit<SampleOptions, 'onProgress'> {
+  protocols: readonly ProtocolName[];
+  /** For the protocols that score or tokenize with a language model. */
+  scorer?: Scorer;
+  /** Held-out texts, for `mauve/v1` and `reconstruction/v1`; the entropies of the same number of them are given for comparison. */
+  reference?: readonly string[];
+  /** The training texts as the model's token ids, for `memorisation/v1`; default: the shards that the model was trained on. */
+  training?: TokenRows;
+  /** Called with 'sampling' or the name of a protocol. */
+  onProgress?: (stage: string, done: number, total: number) => void;
+}
+
+/** A protocol's own fields, what must be known beside them, and the conditions. */
+export type EvaluationResult = { protocol: ProtocolName; notes: string[] } & Conditions & Record<string, unknown>;
+
+export interface Evaluation {
+  results: EvaluationResult[];
+  samples: Sample[];
+}
+
+interface Input extends Omit<EvaluateOptions, 'protocols'> {
+  model: LDLM;
+  samples: readonly Sample[];
+  /** The model's ids of the samples. */
+  ids: readonly number[][];
+  texts: readonly string[];
+  notes: string[];
+  progress: (done: number, total: number) => void;
+}
+
+/**
+ * Samples `options.count` texts and applies every protocol to them.
+ * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT, before anything is sampled, if a protocol lacks what it needs
+ * @example
+ * const { results } = await evaluate(model, { count: 256, steps: 32, protocols: ['entropy/model-tokens-nats'] });
+ */
+export async function evaluate(model: LDLM, options: EvaluateOptions): Promise<Evaluation> {
+  const { protocols, scorer, reference, onProgress, training: _, ...sampling } = options;
+  checkRequest({ protocols, count: options.count ?? 1, scorer: scorer !== undefined, references: reference?.length ?? null });
+  const conditions = await conditionsOf(model, sampling, scorer);
+  const { samples, texts } = await model.sample({ ...sampling, onProgress: (done, total) => onProgress?.('sampling', done, total) });
+  const ids = samples.map((sample) => sample.ids);
+  const results: EvaluationResult[] = [];
+  for (const protocol of protocols) {
+    const notes = notesOn(ids);
+    const progress = (done: number, total: number): void => onProgress?.(protocol, done, total);
+    const score = await judges[protocol]({ ...options, model, samples, ids, texts, notes, progress });
+    refuseNonFinite(score);
+    const usesScorer = 'scorer' in protocolNeeds[protocol];
+    results.push({ ...score, protocol, notes, ...conditions, scorer: usesScorer ? conditions.scorer : null });
+  }
+  return { results, samples };
+}
+
+const judges: Record<ProtocolName, (input: Input) => Promise<object>> = {
+  'genppl/mdlm-v1': async ({ model, ids, scorer, ...input }) => {
+    const { tokenizer, config: { model: { maxLength: length } } } = model;
+    const encode = (texts: readonly string[]): Promise<number[][]> => scorer!.encode(texts);
+    const rows = await retokenize(ids, { tokenizer, encode, endId: scorer!.endId, length });
+    return scoreGenPplMdlm(rows, { length, positions: scorer!.shape.positions, endId: scorer!.endId, logLikelihoods: likelihoods(scorer!, input) });
+  },
+  'genppl/sedd-v1': async ({ model, ids, scorer, ...input }) => {
+    checkSameTokenizer(model, scorer!);
+    return scoreGenPplSedd(ids, likelihoods(scorer!, input));
+  },
+  'genppl/cosmos-v1': async ({ texts, scorer, ...input }) =>
+    scoreGenPplCosmos(await scorer!.encode(texts), { beginId: scorer!.endId, positions: scorer!.shape.positions, logLikelihoods: likelihoods(scorer!, input) }),
+  'entropy/model-tokens-nats': async ({ model, ids, reference, notes }) => {
+    const data = reference && (await model.tokenizer.encodeBatch(reference.slice(0, ids.length))).map((row) => row.slice(0, model.config.model.maxLength));
+    if (data) notes.push(...notesOnLengths(ids, data));
+    return { ...scoreEntropy(ids), ...(data ? { reference: scoreEntropy(data).entropy } : {}) };
+  },
+  'entropy/gpt2-tokens-nats': async ({ texts, scorer, notes }) => {
+    const { vocabularySize } = scorer!.tokenizer;
+    if (vocabularySize !== GPT2_VOCABULARY) notes.push(`the scorer's tokenizer is not GPT-2's: it has ${vocabularySize} ids, not ${GPT2_VOCABULARY}. Compare only to figures with this tokenizer`);
+    return scoreGpt2Entropy(await scorer!.encode(texts), vocabularySize);
+  },
+  'mauve/v1': async ({ texts, reference, scorer, notes, progress, signal }) => {
+    const maxTokens = Math.min(1024, scorer!.shape.positions);
+    const ids = await scorer!.encode([...texts, ...reference!.slice(0, texts.length)]);
+    notes.push(...notesOnLengths(ids.slice(0, texts.length), ids.slice(texts.length)));
+    // A text without a token has no last one: the scorer's beginning-of-text token stands for it.
+    const rows = ids.map((row) => (row.length === 0 ? [scorer!.endId] : row.slice(0, maxTokens)));
+    const features = (await scorer!.score(rows, { ...(signal ? { signal } : {}), onProgress: progress })).map((row) => row.lastHidden);
+    const cluster = (options: Parameters<ReturnType<typeof loadNative>['clusterFeatures']>[0]): Promise<Int32Array> => callNative(() => loadNative().clusterFeatures(options));
+    return scoreMauve(features.slice(0, texts.length), features.slice(texts.length), { maxTokens, cluster });
+  },
+  'diversity/v1': async ({ ids }) => scoreDiversity(ids),
+  'memorisation/v1': async ({ model, ids, training, progress, signal }) => {
+    const counter = countMemorised(ids);
+    for await (const row of training ?? trainingRows(model, progress)) {
+      if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'the comparison with the training set was aborted');
+      counter.add(row);
+    }
+    return counter.score();
+  },
+  'reconstruction/v1': async ({ model, samples, reference, seed, progress, signal }) => {
+    const [texts, noise] = [reference!.slice(0, samples.length), model.config.recipe.decoderNoise];
+    const accuracies: { clean: number; noisy: number }[] = [];
+    for (const text of texts) {
+      if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'the reconstruction was aborted');
+      const [clean] = await model.reconstruct([text]);
+      const [noisy] = await model.reconstruct([text], { noise, seed: (seed ?? 0) + accuracies.length });
+      accuracies.push({ clean: clean!.accuracy, noisy: noisy!.accuracy });
+      progress(accuracies.length, texts.length);
+    }
+    return scoreReconstruction(accuracies.map(({ clean }) => clean), accuracies.map(({ noisy }) => noisy), noise);
+  },
+  'grammar/v1': async ({ texts }) => scoreGrammar(texts),
+};
+
+function likelihoods(scorer: Scorer, { progress, signal }: Pick<Input, 'progress' | 'signal'>) {
+  return async (rows: readonly (readonly number[])[]): Promise<Float32Array[]> =>
+    (await scorer.score(rows, { ...(signal ? { signal } : {}), onProgress: progress })).map((row) => row.logLikelihoods);
+}
+
+/** JSON would turn NaN and infinity into null without a word. */
+function refuseNonFinite(score: object): void {
+  for (const [name, value] of Object.entries(score)) {
+    if (typeof value !== 'number' || Number.isFinite(value)) continue;
+    throw new LdlmError('ERR_LDLM_TORCH', `${name} of the evaluation must be a finite number, got ${value}. Is the scorer meant for such text?`);
+  }
+}

@@ -1,0 +1,33 @@
+// The training set as rows of the model's token ids, for the protocol that asks what of it was learnt by heart.
+
+import { LdlmError } from '../api/errors.js';
+import type { LDLM } from '../api/ldlm.js';
+import { openShards } from '../data/shards.js';
+
+export type TokenRows = Iterable<ArrayLike<number>> | AsyncIterable<ArrayLike<number>>;
+
+const ROWS_AT_ONCE = 256;
+
+/**
+ * The rows that `model` was trained on, without the end token of padded rows: samples have none either.
+ * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if they are not at `config.data.path` any more, or made with another tokenizer
+ */
+export async function* trainingRows(model: LDLM, onProgress?: (done: number, total: number) => void): AsyncGenerator<Int32Array> {
+  const { path } = model.config.data;
+  await using data = await openShards(path).catch((cause: unknown) => {
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have the training set, got none at the model's data.path '${path}'. Give --training FILE`, { cause });
+  });
+  if (data.manifest.tokenizer.sha256 !== model.tokenizer.sha256) {
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have training data made with the model's tokenizer, got another one in ${path}. Give --training FILE`);
+  }
+  const { endId } = model.tokenizer;
+  for (let first = 0; first < data.rows; first += ROWS_AT_ONCE) {
+    const rows = Uint32Array.from({ length: Math.min(ROWS_AT_ONCE, data.rows - first) }, (_, i) => first + i);
+    const { ids, lengths } = await data.read(rows);
+    for (let i = 0; i < rows.length; i++) {
+      const row = ids.subarray(i * data.length, i * data.length + lengths[i]!);
+      yield data.packing === 'pad' && row.at(-1) === endId ? row.subarray(0, -1) : row;
+    }
+    onProgress?.(first + rows.length, data.rows);
+  }
+}
