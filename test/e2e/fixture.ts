@@ -91,6 +91,7 @@ function smallConfig(lm: string, data: string): LdlmConfig {
     dit: { layers: 1, width: 16, heads: 2 },
   };
   config.recipe.encoderWarmup = { steps: 10, k: 10, c: 0.8, min: 0.001, max: 0.1 };
+  config.recipe.decoderNoise = 1;
   config.recipe.adaptiveTimesteps = { bins: 10, decay: 0.9, every: 4, floor: 0.05 };
   Object.assign(config.train, { steps: 40, batch: 4, accumulate: 2, lr: 3e-3, warmupSteps: 4, muon: null, cooldown: 0, ema: 0.9, logEvery: 5, saveEvery: 20, device: 'cpu' });
   config.data.path = data;

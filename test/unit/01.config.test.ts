@@ -83,10 +83,10 @@ describe('parseConfig', () => {
   });
 
   it.each([
-    ['model.latentEncoder.heads=5', 'model.latentEncoder.heads must divide model.latentWidth (96), got 5'],
-    ['model.latentDecoder.heads=7', 'model.latentDecoder.heads must divide model.latentWidth (96), got 7'],
-    ['model.dit.heads=5', 'model.dit.heads must divide model.dit.width (128), got 5'],
-    ['model.dit.heads=128', 'model.dit.heads must leave an even head width (rotary embedding), got 128 / 128 = 1'],
+    ['model.latentEncoder.heads=5', 'model.latentEncoder.heads must divide model.latentWidth (64), got 5'],
+    ['model.latentDecoder.heads=7', 'model.latentDecoder.heads must divide model.latentWidth (64), got 7'],
+    ['model.dit.heads=5', 'model.dit.heads must divide model.dit.width (192), got 5'],
+    ['model.dit.heads=192', 'model.dit.heads must leave an even head width (rotary embedding), got 192 / 192 = 1'],
     ['model.latents=49', 'model.latents must be <= model.maxLength (48), got 49'],
     ['train.accumulate=3', 'train.accumulate must divide train.batch (32), got 3'],
     ['recipe.encoderWarmup.min=0.2', 'recipe.encoderWarmup.min must be <= max (0.1), got 0.2'],

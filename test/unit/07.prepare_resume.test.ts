@@ -68,7 +68,7 @@ describe('prepare', () => {
   it.each(['wrap', 'pad'] as const)('killed again and again it neither loses nor repeats a document (%s)', async (packing) => {
     await make('whole', { packing });
     let kills = 0;
-    for (let patience = 700; ; patience *= 1.6) {
+    for (let patience = 200; ; patience *= 1.4) {
       const run = start('killed', packing);
       const timer = setTimeout(() => (kills++, run.kill()), patience * (0.5 + Math.random()));
       const code = await run.exited;
