@@ -38,7 +38,7 @@ function tiny(): LdlmConfig {
       decoderNoise: 0.75,
     },
     train: {
-      steps: 3_400,
+      steps: 2_800,
       batch: 32,
       accumulate: 2,
       lr: 2e-3,

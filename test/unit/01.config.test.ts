@@ -25,7 +25,7 @@ describe('presets', () => {
   it('gives a new object at each call', () => {
     presets.tiny().train.steps = 1;
     presets.tiny().train.betas[0] = 0;
-    expect(presets.tiny().train).toMatchObject({ steps: 3400, betas: [0.9, 0.98] });
+    expect(presets.tiny().train).toMatchObject({ steps: 2800, betas: [0.9, 0.98] });
   });
 
   it('naive differs from tiny in the four ingredients only', () => {
