@@ -1,7 +1,7 @@
 // y = x W^T + b
 //   x [..., I] any float dtype      W [O, I], or a transposed view of [I, O]      b [O] or undefined      y [..., O]
 // Differentiable in all three. Saves x and W. On a CPU in fp32 the matrix products, forward and backward, are oneDNN's: libtorch's
-// own choice, MKL, takes 256-bit vectors on a CPU that Intel did not make, and was half as fast (bench/results/linear.jsonl).
+// own choice, MKL, takes 256-bit vectors on a CPU that Intel did not make, and was half as fast (docs/log.md).
 // Everything else, and a libtorch without oneDNN, takes the reference, at::linear.
 #pragma once
 
