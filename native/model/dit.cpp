@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/adaln/adaln.h"
+#include "ops/attention/attention.h"
 
 namespace ldlm {
 
@@ -35,11 +36,8 @@ DitBlock::DitBlock(int64_t width, int64_t heads, const at::TensorOptions& option
       feed_forward(width, true, options) {}
 
 Tensor DitBlock::operator()(const Tensor& x_BNC, const std::vector<Tensor>& modulation, const RotaryTable& rotary) const {
-  const auto projected = qkv(adaln(x_BNC, modulation[0], modulation[1], kNormEpsilon)).chunk(3, -1);
-  const Tensor q = rotary(query_norm(view_heads(projected[0], heads))).transpose(1, 2);  // [B, heads, N, d]
-  const Tensor k = rotary(key_norm(view_heads(projected[1], heads))).transpose(1, 2);
-  const Tensor v = split_heads(projected[2], heads);
-  const Tensor attended = output(merge_heads(at::scaled_dot_product_attention(q, k, v)));
+  const Tensor projected = qkv(adaln(x_BNC, modulation[0], modulation[1], kNormEpsilon));  // [B, N, 3C]
+  const Tensor attended = output(attention(projected, {}, {heads, query_norm.gain, key_norm.gain, rotary.cos, rotary.sin}));
   const Tensor x = at::addcmul(x_BNC, modulation[2], attended);
   return at::addcmul(x, modulation[5], feed_forward(adaln(x, modulation[3], modulation[4], kNormEpsilon)));
 }

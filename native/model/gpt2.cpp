@@ -1,6 +1,7 @@
 #include "model/gpt2.h"
 
 #include "model/layers.h"
+#include "ops/attention/attention.h"
 
 namespace ldlm {
 
@@ -15,10 +16,8 @@ Gpt2Block::Gpt2Block(const PretrainedEncoderConfig& config, const at::TensorOpti
       activation(parse_activation(config.activation)) {}
 
 Tensor Gpt2Block::operator()(const Tensor& x_BLC) const {
-  const auto parts = qkv(attention_norm(x_BLC)).split(x_BLC.size(2), 2);  // q, k, v [B, L, C]
-  const Tensor mixed = at::scaled_dot_product_attention(split_heads(parts[0], heads), split_heads(parts[1], heads),
-                                                        split_heads(parts[2], heads), {}, 0.0, /*is_causal=*/true);
-  const Tensor x = x_BLC + attention_out(merge_heads(mixed));
+  const Tensor projected = qkv(attention_norm(x_BLC));  // [B, L, 3C]
+  const Tensor x = x_BLC + attention_out(attention(projected, {}, {.heads = heads, .causal = true}));
   return x + down(activate(up(feed_forward_norm(x)), activation));
 }
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "ops/attention/attention.h"
+
 namespace ldlm {
 
 PerceiverBlock::PerceiverBlock(int64_t width, int64_t context_width, int64_t heads, const at::TensorOptions& options)
@@ -17,12 +19,9 @@ PerceiverBlock::PerceiverBlock(int64_t width, int64_t context_width, int64_t hea
       feed_forward(width, false, options) {}
 
 Tensor PerceiverBlock::operator()(const Tensor& x_BND, const Tensor& context_BME) const {
-  const auto qkv = stream_qkv(stream_norm(x_BND)).chunk(3, -1);                               // 3 x [B, N, D]
-  const auto kv = context_kv(context_norm(context_BME)).chunk(2, -1);                         // 2 x [B, M, D]
-  const Tensor q = query_norm(view_heads(qkv[0], heads)).transpose(1, 2);                     // [B, heads, N, d]
-  const Tensor k = key_norm(view_heads(at::cat({qkv[1], kv[0]}, 1), heads)).transpose(1, 2);  // [B, heads, N + M, d]
-  const Tensor v = split_heads(at::cat({qkv[2], kv[1]}, 1), heads);                           // [B, heads, N + M, d]
-  const Tensor x = x_BND + output(merge_heads(at::scaled_dot_product_attention(q, k, v)));
+  const Tensor own = stream_qkv(stream_norm(x_BND));             // [B, N, 3D]
+  const Tensor context = context_kv(context_norm(context_BME));  // [B, M, 2D]
+  const Tensor x = x_BND + output(attention(own, context, {heads, query_norm.gain, key_norm.gain}));
   return x + feed_forward(feed_forward_norm(x));
 }
 

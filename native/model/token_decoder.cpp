@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "ops/attention/attention.h"
+
 namespace ldlm {
 
 TokenDecoderBlock::TokenDecoderBlock(int64_t width, int64_t heads, const at::TensorOptions& options)
@@ -14,11 +16,8 @@ TokenDecoderBlock::TokenDecoderBlock(int64_t width, int64_t heads, const at::Ten
       down(4 * width, width, false, options) {}
 
 Tensor TokenDecoderBlock::operator()(const Tensor& x_BLH, const RotaryTable& rotary) const {
-  const auto projected = qkv(attention_norm(x_BLH)).chunk(3, -1);  // 3 x [B, L, H]
-  const Tensor q = rotary(view_heads(projected[0], heads)).transpose(1, 2);  // [B, heads, L, d]
-  const Tensor k = rotary(view_heads(projected[1], heads)).transpose(1, 2);
-  const Tensor v = split_heads(projected[2], heads);
-  const Tensor x = x_BLH + output(merge_heads(at::scaled_dot_product_attention(q, k, v)));
+  const Tensor projected = qkv(attention_norm(x_BLH));  // [B, L, 3H]
+  const Tensor x = x_BLH + output(attention(projected, {}, {heads, {}, {}, rotary.cos, rotary.sin}));
   const auto gated = gate_up(feed_forward_norm(x)).chunk(2, -1);  // 2 x [B, L, 4H]
   return x + down(at::silu(gated[0]) * gated[1]);
 }

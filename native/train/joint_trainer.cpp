@@ -6,6 +6,7 @@
 
 #include "ops/philox/philox.h"
 #include "train/data_parallel.h"
+#include "train/heap.h"
 
 namespace ldlm {
 
@@ -63,6 +64,7 @@ JointTrainer::JointTrainer(const JointTrainerConfig& config, std::shared_ptr<con
       tensors_(tensors_of(model_, /*trainable=*/true)),
       ema_tensors_(tensors_of(ema_, /*trainable=*/false)),
       optimizer_(config.train.optimizer, parameters_) {
+  if (device.is_cpu()) keep_freed_memory();
   const auto options = at::TensorOptions(at::kDouble).device(device);
   const int64_t width = config.model.hidden_width;
   sums_ = {at::zeros({}, options), at::zeros({width}, options), at::zeros({width}, options)};

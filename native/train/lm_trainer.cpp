@@ -5,6 +5,7 @@
 
 #include "io/safetensors.h"
 #include "train/data_parallel.h"
+#include "train/heap.h"
 
 namespace ldlm {
 namespace {
@@ -66,6 +67,7 @@ double lm_learning_rate(const LmTrainConfig& config, int64_t step) {
 LmTrainer::LmTrainer(const LmConfig& model, const LmTrainConfig& train)
     : config_(train), model_(model, train.identity_layer, at::TensorOptions(at::kFloat)) {
   TORCH_CHECK_VALUE(train.micro_batches >= 1, "micro_batches must be >= 1, got ", train.micro_batches);
+  keep_freed_memory();
   auto generator = at::detail::createCPUGenerator(train.seed);
   model_.reset_parameters(generator);
   parameters_ = parameters_of(model_, "");

@@ -10,30 +10,6 @@
 
 namespace ldlm {
 
-namespace {
-
-using Function = std::function<Tensor(const std::vector<Tensor>&)>;
-
-// err(kernel, fp64 reference) <= 2 err(fp32 reference, fp64 reference) + atol forward, 3 for each gradient.
-void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs) {
-  const auto run = [&](const Function& f, at::ScalarType dtype) {
-    std::vector<Tensor> leaves;
-    for (const Tensor& input : inputs) leaves.push_back(input.to(dtype).detach().clone().requires_grad_());
-    std::vector<Tensor> results = {f(leaves)};
-    auto generator = at::detail::createCPUGenerator(8);
-    const Tensor weights = at::randn(results[0].sizes(), generator, at::TensorOptions(at::kDouble)).to(dtype);
-    for (const Tensor& gradient : torch::autograd::grad({(results[0] * weights).sum()}, leaves)) results.push_back(gradient);
-    return results;
-  };
-  const auto exact = run(reference, at::kDouble), ours = run(kernel, at::kFloat), theirs = run(reference, at::kFloat);
-  for (size_t i = 0; i < exact.size(); ++i) {
-    const double allowed = (i == 0 ? 2 : 3) * test::max_difference(theirs[i], exact[i]) + 2e-6;
-    EXPECT_LE(test::max_difference(ours[i], exact[i]), allowed) << "result " << i << " of " << inputs[0].sizes();
-  }
-}
-
-}  // namespace
-
 TEST(RmsNorm, HasItsClosedForm) {
   const Tensor y = rms_norm(at::tensor({3.0f, 4.0f}).view({1, 2}), at::tensor({1.0f, 2.0f}), 0.0);
   EXPECT_NEAR(y[0][0].item<float>(), 3 / std::sqrt(12.5), 1e-6);
@@ -50,7 +26,7 @@ TEST(RmsNorm, KernelIsAsGoodAsTheReferenceOnOddSizes) {
   for (const int64_t rows : {1, 19, 989}) {
     for (const int64_t width : {8, 768, 1000, 4096}) {
       const std::vector<Tensor> inputs = {at::randn({rows, width}), at::rand({width}) + 0.5};
-      expect_as_good_as_reference([](const auto& in) { return rms_norm(in[0], in[1], 1e-6); },
+      test::expect_as_good_as_reference([](const auto& in) { return rms_norm(in[0], in[1], 1e-6); },
                                   [](const auto& in) { return rms_norm_reference(in[0], in[1], 1e-6); }, inputs);
     }
   }
@@ -58,10 +34,10 @@ TEST(RmsNorm, KernelIsAsGoodAsTheReferenceOnOddSizes) {
 
 TEST(RmsNorm, KernelReadsSlicesOfAFusedProjection) {
   const auto heads_of = [](const Tensor& x) { return x.chunk(3, -1)[1].view({2, 5, 3, 8}); };
-  expect_as_good_as_reference([&](const auto& in) { return rms_norm(heads_of(in[0]), in[1], 1e-6); },
+  test::expect_as_good_as_reference([&](const auto& in) { return rms_norm(heads_of(in[0]), in[1], 1e-6); },
                               [&](const auto& in) { return rms_norm_reference(heads_of(in[0]), in[1], 1e-6); },
                               {at::randn({2, 5, 72}), at::rand({8}) + 0.5});
-  expect_as_good_as_reference([](const auto& in) { return rms_norm(in[0].transpose(0, 1), {}, 1e-6); },
+  test::expect_as_good_as_reference([](const auto& in) { return rms_norm(in[0].transpose(0, 1), {}, 1e-6); },
                               [](const auto& in) { return rms_norm_reference(in[0].transpose(0, 1), {}, 1e-6); }, {at::randn({6, 4, 8})});
 }
 
@@ -85,7 +61,7 @@ TEST(Linear, ReferenceGradientMatchesFiniteDifferences) {
 TEST(Linear, KernelIsAsGoodAsTheReferenceOnOddSizes) {
   for (const int64_t rows : {1, 19, 989}) {
     for (const int64_t width : {8, 768, 1000}) {
-      expect_as_good_as_reference([](const auto& in) { return ldlm::linear(in[0], in[1], in[2]); },
+      test::expect_as_good_as_reference([](const auto& in) { return ldlm::linear(in[0], in[1], in[2]); },
                                   [](const auto& in) { return linear_reference(in[0], in[1], in[2]); },
                                   {at::randn({rows, width}), at::randn({77, width}) / std::sqrt(width), at::randn({77})});
     }
@@ -93,7 +69,7 @@ TEST(Linear, KernelIsAsGoodAsTheReferenceOnOddSizes) {
 }
 
 TEST(Linear, KernelTakesTransposedWeightsSlicesAndNoBias) {
-  expect_as_good_as_reference([](const auto& in) { return ldlm::linear(in[0].chunk(3, -1)[1], in[1].t(), {}); },
+  test::expect_as_good_as_reference([](const auto& in) { return ldlm::linear(in[0].chunk(3, -1)[1], in[1].t(), {}); },
                               [](const auto& in) { return linear_reference(in[0].chunk(3, -1)[1], in[1].t(), {}); },
                               {at::randn({2, 5, 72}), at::randn({24, 40})});
 }
@@ -124,7 +100,7 @@ TEST(Gelu, HasItsClosedForm) {
 
 TEST(Gelu, KernelIsAsGoodAsTheReferenceOnOddSizes) {
   for (const int64_t count : {1, 19, 989, 40000}) {
-    expect_as_good_as_reference([](const auto& in) { return gelu_tanh(in[0]); }, [](const auto& in) { return gelu_tanh_reference(in[0]); },
+    test::expect_as_good_as_reference([](const auto& in) { return gelu_tanh(in[0]); }, [](const auto& in) { return gelu_tanh_reference(in[0]); },
                                 {3 * at::randn({count})});
   }
   const Tensor transposed = at::randn({5, 7}).t();
@@ -150,10 +126,10 @@ TEST(Adaln, KernelIsAsGoodAsTheReferenceOnOddSizes) {
   const auto theirs = [](const auto& in) { return adaln_reference(in[0], in[1], in[2], 1e-6); };
   for (const int64_t rows : {1, 19, 989}) {
     for (const int64_t width : {8, 768, 1000, 4096}) {
-      expect_as_good_as_reference(ours, theirs, {at::randn({2, rows, width}) + 3, at::randn({2, 1, width}), at::randn({2, 1, width})});
+      test::expect_as_good_as_reference(ours, theirs, {at::randn({2, rows, width}) + 3, at::randn({2, 1, width}), at::randn({2, 1, width})});
     }
   }
-  expect_as_good_as_reference(ours, theirs, {at::randn({3, 5, 8}), at::randn({1, 1, 8}), at::randn({1, 1, 8})});  // shared by the samples
+  test::expect_as_good_as_reference(ours, theirs, {at::randn({3, 5, 8}), at::randn({1, 1, 8}), at::randn({1, 1, 8})});  // shared by the samples
 }
 
 TEST(Adaln, ReadsSlicesOfAFusedProjection) {
@@ -161,7 +137,7 @@ TEST(Adaln, ReadsSlicesOfAFusedProjection) {
     const auto m = in[1].unsqueeze(1).split(16, -1);
     return f(in[0], m[1], m[2], 1e-6);
   };
-  expect_as_good_as_reference([&](const auto& in) { return slices(in, adaln); }, [&](const auto& in) { return slices(in, adaln_reference); },
+  test::expect_as_good_as_reference([&](const auto& in) { return slices(in, adaln); }, [&](const auto& in) { return slices(in, adaln_reference); },
                               {at::randn({3, 7, 16}), at::randn({3, 48})});
   const at::NoGradGuard sampling;
   const std::vector<Tensor> in = {at::randn({3, 7, 16}), at::randn({1, 48})};
@@ -193,7 +169,7 @@ TEST(Rotary, KernelIsAsGoodAsTheReferenceOnSlicesAndOddSizes) {
                             f(slice.contiguous(), cos.to(slice.scalar_type()), sin.to(slice.scalar_type()))});
           };
         };
-        expect_as_good_as_reference(with(rotary), with(rotary_reference), {at::randn({2, length, 3 * heads * width})});
+        test::expect_as_good_as_reference(with(rotary), with(rotary_reference), {at::randn({2, length, 3 * heads * width})});
       }
     }
   }

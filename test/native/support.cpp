@@ -31,4 +31,21 @@ double gradient_error(const std::function<Tensor()>& f, const std::vector<Tensor
   return worst;
 }
 
+void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs) {
+  const auto run = [&](const Function& f, at::ScalarType dtype) {
+    std::vector<Tensor> leaves;
+    for (const Tensor& input : inputs) leaves.push_back(input.to(dtype).detach().clone().requires_grad_());
+    std::vector<Tensor> results = {f(leaves)};
+    auto generator = at::detail::createCPUGenerator(8);
+    const Tensor weights = at::randn(results[0].sizes(), generator, at::TensorOptions(at::kDouble)).to(dtype);
+    for (const Tensor& gradient : torch::autograd::grad({(results[0] * weights).sum()}, leaves)) results.push_back(gradient);
+    return results;
+  };
+  const auto exact = run(reference, at::kDouble), ours = run(kernel, at::kFloat), theirs = run(reference, at::kFloat);
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const double allowed = (i == 0 ? 2 : 3) * max_difference(theirs[i], exact[i]) + 2e-6;
+    EXPECT_LE(max_difference(ours[i], exact[i]), allowed) << "result " << i << " of " << inputs[0].sizes();
+  }
+}
+
 }  // namespace ldlm::test

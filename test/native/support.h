@@ -15,4 +15,9 @@ inline double max_difference(const Tensor& a, const Tensor& b) {
 // All inputs are fp64 leaves with requires_grad. Returns the largest relative error.
 double gradient_error(const std::function<Tensor()>& f, const std::vector<Tensor>& inputs, int64_t probes = 12);
 
+using Function = std::function<Tensor(const std::vector<Tensor>&)>;
+
+// err(kernel, fp64 reference) <= 2 err(fp32 reference, fp64 reference) + atol forward, 3 for each gradient.
+void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs);
+
 }  // namespace ldlm::test
