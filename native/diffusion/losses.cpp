@@ -9,12 +9,6 @@ Tensor hidden_mse_sum(const Tensor& h_hat_BLH, const Tensor& h_BLH, const Tensor
   return (squared_BL * real_BL).sum();
 }
 
-Tensor token_cross_entropy_sum(const Tensor& logits_BLV, const Tensor& ids_BL, const Tensor& real_BL) {
-  constexpr int64_t kIgnored = -100;
-  const Tensor targets = ids_BL.masked_fill(real_BL.logical_not(), kIgnored).flatten();
-  return at::cross_entropy_loss(logits_BLV.to(at::kFloat).flatten(0, 1), targets, {}, at::Reduction::Sum, kIgnored);
-}
-
 Tensor diffusion_mse(const Tensor& z0_hat_BND, const Tensor& z0_BND) {
   return (z0_hat_BND.to(at::kFloat) - z0_BND).square().mean({1, 2});
 }

@@ -9,9 +9,6 @@ namespace ldlm {
 // Sum over real tokens of mean over H of (h_hat - h)^2. real [B, L] bool.
 Tensor hidden_mse_sum(const Tensor& h_hat_BLH, const Tensor& h_BLH, const Tensor& real_BL);
 
-// Sum over real tokens of the cross-entropy of logits [B, L, V] against ids [B, L].
-Tensor token_cross_entropy_sum(const Tensor& logits_BLV, const Tensor& ids_BL, const Tensor& real_BL);
-
 // Per sample mean over N, D of (z0_hat - z0)^2, no SNR weight -> [B]
 Tensor diffusion_mse(const Tensor& z0_hat_BND, const Tensor& z0_BND);
 

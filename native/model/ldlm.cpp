@@ -1,5 +1,7 @@
 #include "model/ldlm.h"
 
+#include "ops/vocabulary/vocabulary.h"
+
 namespace ldlm {
 
 Tensor FeatureStatistics::normalize(const Tensor& h_BLH, const Tensor& lengths_B) const {
@@ -14,6 +16,11 @@ LDLM::LDLM(const ModelConfig& config, const at::TensorOptions& options)
       latent_decoder(config, options),
       token_decoder(config, options),
       dit(config, options) {}
+
+Tensor LDLM::decode(const Tensor& z_BND) const {
+  const Tensor features_BLH = token_decoder.features(latent_decoder(z_BND));
+  return vocabulary_argmax(features_BLH.flatten(0, 1), token_decoder.head.weight).view({features_BLH.size(0), features_BLH.size(1)});
+}
 
 void LDLM::reset_parameters(uint64_t seed) {
   at::NoGradGuard no_grad;

@@ -31,7 +31,7 @@ struct LDLM {
     return dit(x_BND, dit.condition(u_B), self_condition_BND);
   }
   // Latents to token ids [B, L] int64, greedily.
-  Tensor decode(const Tensor& z_BND) const { return token_decoder(latent_decoder(z_BND)).argmax(-1); }
+  Tensor decode(const Tensor& z_BND) const;
 
   void reset_parameters(uint64_t seed);
   void visit(const std::string& prefix, const ParameterVisitor& visitor);

@@ -50,10 +50,10 @@ TokenDecoder::TokenDecoder(const ModelConfig& config, const at::TensorOptions& o
   }
 }
 
-Tensor TokenDecoder::operator()(const Tensor& h_hat_BLH) const {
+Tensor TokenDecoder::features(const Tensor& h_hat_BLH) const {
   Tensor x = h_hat_BLH;
   for (const TokenDecoderBlock& block : blocks) x = block(x, rotary);
-  return head(output_norm(x));  // [B, L, V]
+  return output_norm(x);
 }
 
 void TokenDecoder::reset_parameters(at::Generator& generator) {

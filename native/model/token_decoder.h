@@ -20,7 +20,8 @@ struct TokenDecoderBlock {
 
 struct TokenDecoder {
   TokenDecoder(const ModelConfig& config, const at::TensorOptions& options);
-  Tensor operator()(const Tensor& h_hat_BLH) const;  // -> logits [B, L, V]
+  Tensor operator()(const Tensor& h_hat_BLH) const { return head(features(h_hat_BLH)); }
+  Tensor features(const Tensor& h_hat_BLH) const;  // -> [B, L, H], what the head reads: of a large vocabulary the logits are never held
   void reset_parameters(at::Generator& generator);
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ops/philox/philox.h"
+#include "ops/vocabulary/vocabulary.h"
 #include "train/data_parallel.h"
 #include "train/heap.h"
 
@@ -119,8 +120,9 @@ JointTrainer::Losses JointTrainer::losses_of(const Batch& part, int64_t first_ro
   const Tensor noised_BND = z0_BND + config_.recipe.decoder_noise * noise_like(z0_BND, RandomPurpose::kDecoderNoise);
   const Tensor h_hat_BLH = model_.latent_decoder(noised_BND);
   losses.hidden = hidden_mse_sum(h_hat_BLH, h_BLH, real_BL) / real_tokens;
-  const Tensor logits_BLV = model_.token_decoder(config_.recipe.hidden_mse ? h_hat_BLH.detach() : h_hat_BLH);
-  losses.token = token_cross_entropy_sum(logits_BLV, part.ids_BL, real_BL) / real_tokens;
+  const Tensor features_BLH = model_.token_decoder.features(config_.recipe.hidden_mse ? h_hat_BLH.detach() : h_hat_BLH);
+  const Tensor targets_BL = part.ids_BL.masked_fill(real_BL.logical_not(), -1);
+  losses.token = vocabulary_cross_entropy(features_BLH.flatten(0, 1), model_.token_decoder.head.weight, targets_BL.flatten()) / real_tokens;
 
   // Diffusion: its gradient reaches the encoder through x_u and through the target, scaled by gamma.
   const Tensor target_BND = scale_gradient(z0_BND, gamma);

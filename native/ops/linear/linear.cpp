@@ -28,9 +28,10 @@ Tensor product(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bi
   return linear_pointwise()->call(a, b, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
-// dW = dy^T x, of [M, O] and [M, I]. Of the two ways to write it, the one that copies the narrower operand.
-Tensor weight_gradient(const Tensor& dy_MO, const Tensor& x_MI) {
-  return dy_MO.size(1) <= x_MI.size(1) ? product(dy_MO.t(), x_MI.t()) : product(x_MI.t(), dy_MO.t()).t();
+bool takes_onednn(const Tensor& x, const Tensor& weight_OI) {
+  // Decided by the layer, never by the number of rows: a sample must not round differently in a larger batch.
+  return x.device().is_cpu() && x.scalar_type() == at::kFloat && weight_OI.scalar_type() == at::kFloat && x.numel() > 0 &&
+         at::globalContext().userEnabledMkldnn() && linear_pointwise();
 }
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
@@ -53,13 +54,13 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
   }
 };
 
-bool takes_onednn(const Tensor& x, const Tensor& weight_OI) {
-  // Decided by the layer, never by the number of rows: a sample must not round differently in a larger batch.
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && weight_OI.scalar_type() == at::kFloat && x.numel() > 0 &&
-         at::globalContext().userEnabledMkldnn() && linear_pointwise();
-}
-
 }  // namespace
+
+// Of the two ways to write it, the one that copies the narrower operand.
+Tensor weight_gradient(const Tensor& dy_MO, const Tensor& x_MI) {
+  if (!takes_onednn(dy_MO, x_MI)) return at::matmul(dy_MO.t(), x_MI);
+  return dy_MO.size(1) <= x_MI.size(1) ? product(dy_MO.t(), x_MI.t()) : product(x_MI.t(), dy_MO.t()).t();
+}
 
 Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {
   if (!takes_onednn(x, weight_OI)) return linear_reference(x, weight_OI, bias_O);

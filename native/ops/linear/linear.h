@@ -10,6 +10,8 @@
 namespace ldlm {
 
 Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O);
+// The gradient of W, dy^T x, for those who make gradients themselves: dy [M, O], x [M, I] -> [O, I]. Not differentiable.
+Tensor weight_gradient(const Tensor& dy_MO, const Tensor& x_MI);
 Tensor linear_reference(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O);
 
 }  // namespace ldlm

@@ -1,0 +1,76 @@
+#include "ops/vocabulary/vocabulary.h"
+
+#include "ops/linear/linear.h"
+#include "ops/wants_gradient.h"
+
+namespace ldlm {
+
+namespace {
+
+constexpr int64_t kChunkLogits = 1 << 24;  // 64 MB in fp32
+
+// Calls `work(first, count)` for one chunk of rows after another.
+void for_each_chunk(int64_t rows, int64_t vocabulary, const std::function<void(int64_t, int64_t)>& work) {
+  const int64_t chunk = std::max<int64_t>(16, kChunkLogits / vocabulary);
+  for (int64_t first = 0; first < rows; first += chunk) work(first, std::min(chunk, rows - first));
+}
+
+struct LossAndGradient {
+  Tensor loss, dx, dhead;
+};
+
+// dloss / dlogits = softmax(logits) - one_hot(target), and 0 for rows that do not count.
+LossAndGradient run(const Tensor& x, const Tensor& head, const Tensor& targets, bool gradient) {
+  LossAndGradient result = {at::zeros({}, x.options().dtype(at::kFloat)), gradient ? at::empty_like(x) : Tensor(), Tensor()};
+  for_each_chunk(x.size(0), head.size(0), [&](int64_t first, int64_t count) {
+    const Tensor rows = x.narrow(0, first, count), target = targets.narrow(0, first, count).unsqueeze(1);
+    const Tensor counts = target.ge(0), index = target.clamp_min(0);
+    const Tensor logits = ldlm::linear(rows, head, {});  // [count, V]
+    const Tensor log_p = at::log_softmax(logits, -1, at::kFloat);
+    result.loss.sub_(log_p.gather(1, index).mul_(counts).sum());
+    if (!gradient) return;
+    Tensor dlogits = at::exp(log_p);
+    dlogits.scatter_add_(1, index, at::full_like(index, -1, dlogits.options()));
+    dlogits = dlogits.mul_(counts).to(logits.scalar_type());
+    result.dx.narrow(0, first, count).copy_(ldlm::linear(dlogits, head.t(), {}));
+    const Tensor dhead = weight_gradient(dlogits, rows);
+    result.dhead = result.dhead.defined() ? result.dhead.add_(dhead) : dhead.to(head.scalar_type());
+  });
+  if (gradient && !result.dhead.defined()) result.dhead = at::zeros_like(head);
+  return result;
+}
+
+class CrossEntropyFunction : public torch::autograd::Function<CrossEntropyFunction> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& head, const Tensor& targets) {
+    const LossAndGradient result = run(x, head, targets, true);
+    context->save_for_backward({result.dx, result.dhead});
+    return result.loss;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    return {saved[0] * gradients[0], saved[1] * gradients[0], Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor vocabulary_cross_entropy(const Tensor& x_RH, const Tensor& head_VH, const Tensor& targets_R) {
+  TORCH_CHECK_VALUE(x_RH.dim() == 2 && head_VH.dim() == 2 && x_RH.size(1) == head_VH.size(1), "vocabulary_cross_entropy: x must be [R, H] and head [V, H], got ",
+                    x_RH.sizes(), " and ", head_VH.sizes());
+  TORCH_CHECK_VALUE(targets_R.dim() == 1 && targets_R.size(0) == x_RH.size(0) && targets_R.scalar_type() == at::kLong,
+                    "vocabulary_cross_entropy: targets must be int64 [R] = [", x_RH.size(0), "], got ", targets_R.sizes());
+  if (!wants_gradient({x_RH, head_VH})) return run(x_RH, head_VH, targets_R, false).loss;
+  return CrossEntropyFunction::apply(x_RH, head_VH, targets_R);
+}
+
+Tensor vocabulary_argmax(const Tensor& x_RH, const Tensor& head_VH) {
+  const Tensor best = at::empty({x_RH.size(0)}, x_RH.options().dtype(at::kLong));
+  for_each_chunk(x_RH.size(0), head_VH.size(0), [&](int64_t first, int64_t count) {
+    best.narrow(0, first, count).copy_(ldlm::linear(x_RH.narrow(0, first, count), head_VH, {}).argmax(-1));
+  });
+  return best;
+}
+
+}  // namespace ldlm
