@@ -72,7 +72,7 @@ Napi::Value ModelWrap::load(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    const SampleRequest request = to_request({info[0], "request"});
+    SampleRequest request = to_request({info[0], "request"});
     const int64_t token = info[1].ToNumber().Int64Value();
     const auto aborted = std::make_shared<std::atomic<bool>>(false);
     std::erase_if(running_, [](const auto& entry) { return entry.second.expired(); });
@@ -93,7 +93,12 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
       return !*aborted && !executor.stopping();
     };
     return submit(
-        env, [=, loaded = native()] { return generate(loaded->model, loaded->schedule, loaded->timesteps, request, observe); },
+        env,
+        [=, loaded = native()]() mutable {
+          if (request.count > 1 && !loaded->together) loaded->together = samples_together(loaded->model);
+          request.together = loaded->together.value_or(1);
+          return generate(loaded->model, loaded->schedule, loaded->timesteps, request, observe);
+        },
         [](Napi::Env env, const SampleResult& result) {
           auto object = Napi::Object::New(env);
           object.Set("ids", from_ids(env, result.ids_BL));

@@ -14,6 +14,7 @@ struct LoadedModel {
   NoiseSchedule schedule;
   TimestepSampler timesteps;
   at::Device device;
+  std::optional<int64_t> together;  // samples_together(), asked once it matters
 };
 
 class ModelWrap : public Handle<ModelWrap, LoadedModel> {

@@ -10,6 +10,8 @@ namespace {
 // From this many activations (N x C) on, one sample keeps all cores busy by itself.
 constexpr int64_t kLargeSample = 1 << 16;
 
+bool is_large(const ModelConfig& config) { return config.latents * config.dit.width >= kLargeSample; }
+
 // Runs the jobs 0 ... count - 1 on a CPU: one core each, or one after another on all cores where a sample is large. What a job computes
 // does not depend on the others.
 void run_jobs(const ModelConfig& config, int64_t count, const std::function<void(int64_t)>& job) {
@@ -17,7 +19,7 @@ void run_jobs(const ModelConfig& config, int64_t count, const std::function<void
     const c10::InferenceMode inference;
     for (int64_t i = begin; i < std::min(end, count); ++i) job(i);
   };
-  if (config.latents * config.dit.width >= kLargeSample) {
+  if (is_large(config)) {
     run(0, count);
   } else {
     // At least one piece a thread, empty or not: a lone piece would run outside a parallel region, and its matrix products, then
@@ -26,9 +28,9 @@ void run_jobs(const ModelConfig& config, int64_t count, const std::function<void
   }
 }
 
-std::vector<Tensor> rows_of(const std::vector<Tensor>& tensors, int64_t row) {
+std::vector<Tensor> rows_of(const std::vector<Tensor>& tensors, int64_t first, int64_t count) {
   std::vector<Tensor> rows;
-  for (const Tensor& tensor : tensors) rows.push_back(tensor.narrow(0, row, 1));
+  for (const Tensor& tensor : tensors) rows.push_back(tensor.narrow(0, first, count));
   return rows;
 }
 
@@ -46,11 +48,37 @@ Tensor decode(const LDLM& model, const Tensor& z_BND) {
 
 }  // namespace
 
+int64_t samples_together(const LDLM& model) {
+  const c10::InferenceMode inference;
+  if (!model.dit.input.weight.device().is_cpu()) return 1;
+  constexpr int64_t kMost = 4;
+  auto generator = at::detail::createCPUGenerator(0);
+  const Tensor x = at::randn({kMost, model.config.latents, model.config.latent_width}, generator, model.dit.input.weight.options());
+  const DitCondition condition = condition_of(model, 0.5, x.options());
+  const auto estimate = [&](int64_t together) {
+    std::vector<Tensor> groups(static_cast<size_t>(kMost / together));
+    run_jobs(model.config, kMost / together, [&](int64_t i) {
+      const Tensor rows = x.narrow(0, i * together, together);
+      groups[static_cast<size_t>(i)] = model.dit(rows, condition, 0.5 * rows);
+    });
+    return at::cat(groups);
+  };
+  const Tensor alone = estimate(1);
+  if (!estimate(kMost / 2).equal(alone)) return 1;
+  return estimate(kMost).equal(alone) ? kMost : kMost / 2;
+}
+
 Tensor for_each_sample(const ModelConfig& config, const std::vector<Tensor>& inputs,
-                       const std::function<Tensor(const std::vector<Tensor>&)>& network) {
+                       const std::function<Tensor(const std::vector<Tensor>&)>& network, int64_t together) {
   if (!inputs[0].device().is_cpu()) return network(inputs);
-  std::vector<Tensor> outputs(static_cast<size_t>(inputs[0].size(0)));
-  run_jobs(config, inputs[0].size(0), [&](int64_t row) { outputs[static_cast<size_t>(row)] = network(rows_of(inputs, row)); });
+  const int64_t count = inputs[0].size(0), share = is_large(config) ? count : count / at::get_num_threads();
+  while (together > 1 && together > share) together /= 2;
+  const int64_t groups = count / together, jobs = groups + count % together;  // the last few go alone
+  std::vector<Tensor> outputs(static_cast<size_t>(jobs));
+  run_jobs(config, jobs, [&](int64_t job) {
+    const auto rows = job < groups ? rows_of(inputs, job * together, together) : rows_of(inputs, groups * (together - 1) + job, 1);
+    outputs[static_cast<size_t>(job)] = network(rows);
+  });
   return at::cat(outputs);
 }
 
@@ -67,9 +95,8 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
   int64_t evaluations = 0;
   const DenoiseFn denoise = [&](const Tensor& x_BND, double u) {
     const DitCondition condition = condition_of(model, u, x_BND.options());  // of u alone: once for all samples
-    self_condition = for_each_sample(model.config, {x_BND, self_condition}, [&](const std::vector<Tensor>& in) {
-      return model.dit(in[0], condition, in[1]);
-    });
+    const auto estimate = [&](const std::vector<Tensor>& in) { return model.dit(in[0], condition, in[1]); };
+    self_condition = for_each_sample(model.config, {x_BND, self_condition}, estimate, request.together);
     ++evaluations;
     const bool preview = request.preview_every > 0 && evaluations % request.preview_every == 0;
     if (!observe(evaluations, preview ? decode(model, self_condition).cpu() : Tensor())) throw SamplingAborted();

@@ -17,6 +17,7 @@ struct SampleRequest {
   double u_min;                // schedule time of the last evaluation
   uint64_t seed;
   int64_t preview_every;       // decode the current estimate every so many evaluations; 0: never
+  int64_t together = 1;        // samples that may go through the denoiser at once on a CPU, as samples_together() found
 };
 
 // Called after every evaluation with its number from 1; `preview_BL` is defined when one is due. Returns false to stop.
@@ -33,14 +34,19 @@ struct SampleResult {
 };
 
 // A sample is a function of (weights, seed, its number, steps, sampler, eta) and not of the batch: the noise comes by counter, and
-// on a CPU every sample goes through the networks alone (for_each_sample).
+// on a CPU every sample goes through the networks alone, or with so few others that nothing changes (samples_together).
 SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& timesteps, const SampleRequest& request,
                       const SampleObserver& observe);
 
+// How many samples the denoiser may take at once on this CPU so that each comes out bit by bit as it would alone: 4, 2 or 1. Products of
+// several samples' rows are faster, but their rounding may depend on the number of rows; which it does not with most sizes and oneDNN.
+// Found by trying it, at the price of 8 to 12 evaluations of a sample.
+int64_t samples_together(const LDLM& model);
+
 // Applies `network` to one sample of the batch at a time on a CPU (several at once, one core each, for small networks), and to the whole
-// batch elsewhere. Inputs and output have the batch as first dimension. The rounding of a matrix product depends on its number of
-// rows; a fixed number makes samples bitwise independent of the batch.
+// batch elsewhere. Inputs and output have the batch as first dimension. With `together` > 1, that many samples at a time as long as
+// no core is left without.
 Tensor for_each_sample(const ModelConfig& config, const std::vector<Tensor>& inputs,
-                       const std::function<Tensor(const std::vector<Tensor>&)>& network);
+                       const std::function<Tensor(const std::vector<Tensor>&)>& network, int64_t together = 1);
 
 }  // namespace ldlm

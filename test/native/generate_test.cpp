@@ -19,8 +19,9 @@ LDLM random_model() {
 }
 
 // Estimate of z0 and logits, from noise.
-std::vector<Tensor> outputs(const LDLM& model, const DitCondition& condition, const Tensor& x_BND) {
-  const Tensor z0_hat = for_each_sample(model.config, {x_BND, 0.5 * x_BND}, [&](const auto& in) { return model.dit(in[0], condition, in[1]); });
+std::vector<Tensor> outputs(const LDLM& model, const DitCondition& condition, const Tensor& x_BND, int64_t together = 1) {
+  const Tensor z0_hat = for_each_sample(
+      model.config, {x_BND, 0.5 * x_BND}, [&](const auto& in) { return model.dit(in[0], condition, in[1]); }, together);
   return {z0_hat, for_each_sample(model.config, {z0_hat}, [&](const auto& in) { return model.token_decoder(model.latent_decoder(in[0])); })};
 }
 
@@ -40,6 +41,23 @@ TEST(Generate, EstimatesAreBitwiseIndependentOfTheBatchAndOfTheCores) {
     for (size_t i = 0; i < expected.size(); ++i) {
       EXPECT_TRUE(at::equal(whole[i], expected[i])) << cores << " cores, output " << i;
       EXPECT_TRUE(at::equal(last[i], expected[i].narrow(0, 4, 1))) << cores << " cores, output " << i << ", alone";
+    }
+  }
+  at::set_num_threads(threads);
+}
+
+TEST(Generate, SamplesThatGoTogetherComeOutAsAlone) {
+  const c10::InferenceMode inference;
+  const LDLM model = random_model();
+  const int threads = at::get_num_threads();
+  for (const int cores : {1, 2}) {
+    at::set_num_threads(cores);
+    const int64_t together = samples_together(model);
+    EXPECT_TRUE(together == 1 || together == 2 || together == 4) << together;
+    const DitCondition condition = model.dit.condition(at::full({1}, 0.7));
+    for (const int64_t count : {1, 2, 4, 7, 8, 11}) {  // with and without some left over
+      const Tensor x = at::randn({count, kLatents, kWidth});
+      EXPECT_TRUE(outputs(model, condition, x, together)[0].equal(outputs(model, condition, x)[0])) << count << " samples on " << cores;
     }
   }
   at::set_num_threads(threads);
