@@ -1,6 +1,7 @@
 // `prepare` against the `encodeBatch` of `tokenizers` alone, in one run and in turns, so that what else the machine does hits both alike.
-// The corpus is made first (words of a Zipf distribution in documents of the lengths of web pages). Prints MB/s per core, peak memory and
-// the speed of the readers, and appends a line to bench/results/prepare.jsonl.
+// The corpus is made first (words of a Zipf distribution in documents of the lengths of web pages), as text and as parquet. Both are then
+// prepared whole. Prints MB/s per core, memory at each quarter of the work and the speed of the readers, and appends a line to
+// bench/results/prepare.jsonl. `--folder DIR` keeps the corpus for the next run.
 
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
@@ -18,16 +19,19 @@ const here = dirname(fileURLToPath(import.meta.url));
 const { values } = parseArgs({
   options: {
     megabytes: { type: 'string', default: '3000' },
-    turn: { type: 'string', default: '8' },
-    rounds: { type: 'string', default: '5' },
+    parquet: { type: 'string' },
+    turn: { type: 'string', default: '32' },
+    rounds: { type: 'string', default: '3' },
     workers: { type: 'string', default: String(availableParallelism()) },
     tokenizer: { type: 'string' },
     folder: { type: 'string' },
   },
 });
 const [megabytes, rounds, workers, turn] = [values.megabytes, values.rounds, values.workers, values.turn].map(Number);
-/** Text of one turn of each side. */
+/** Text of one turn of each side: long enough that starting threads, which is part of `prepare`, is a small part. */
 const TURN_BYTES = 1e6 * turn;
+/** Text in the parquet file. */
+const PARQUET_BYTES = 1e6 * Number(values.parquet ?? Math.min(megabytes, 300));
 
 /** Documents of about 5 kB: words of 1 to 4 syllables whose frequency falls with their rank. */
 function* documents(bytes) {
@@ -53,9 +57,15 @@ async function makeCorpus(folder) {
     closeSync(file);
   }
   if (!existsSync(parquet)) {
-    const part = [...documents(Math.min(megabytes * 1e6, 100e6))];
     const writer = new ParquetWriter({ writer: fileWriter(parquet), schema: [{ name: 'root', num_children: 1 }, { name: 'text', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' }] });
-    for (let at = 0; at < part.length; at += 1000) await writer.write({ columnData: [{ name: 'text', data: part.slice(at, at + 1000) }], rowGroupSize: 1000 });
+    const write = (rows) => writer.write({ columnData: [{ name: 'text', data: rows }], rowGroupSize: 1000 });
+    let rows = [];
+    for (const document of documents(PARQUET_BYTES)) {
+      if (rows.push(document) < 1000) continue;
+      await write(rows);
+      rows = [];
+    }
+    if (rows.length > 0) await write(rows);
     await writer.finish();
   }
   return { text, parquet };
@@ -93,18 +103,21 @@ try {
   const turns = [];
   for (let round = 0; round < rounds; round++) {
     const own = child('encodeBatch', text, tokenizer, TURN_BYTES);
-    const ours = child('prepare', text, tokenizer, workers, TURN_BYTES);
+    const ours = child('prepareHead', text, tokenizer, TURN_BYTES, workers);
     turns.push({ own, ours });
   }
-  const whole = child('prepare', text, tokenizer, workers, 0);
+  const whole = (file, bytes) => {
+    const turn = child('prepareWhole', file, tokenizer, bytes, workers);
+    return { megabytes: Math.round(bytes / 1e6), 'MB/s': +perSecond(turn).toFixed(2), 'MB/s per core': +perCore(turn).toFixed(2), peakRssMB: Math.round(turn.peakRssMB), rssMBAtQuarters: turn.rssMBAtQuarters };
+  };
   const perCore = ({ bytes, cpuSeconds }) => bytes / 1e6 / cpuSeconds;
   const perSecond = ({ bytes, seconds }) => bytes / 1e6 / seconds;
   const result = {
-    megabytes: Math.round(statSync(text).size / 1e6), workers, rounds,
+    turnMB: turn, workers, rounds,
     encodeBatch: { 'MB/s': spread(turns.map(({ own }) => perSecond(own)), 2), 'MB/s per core': spread(turns.map(({ own }) => perCore(own)), 2) },
     prepare: { 'MB/s': spread(turns.map(({ ours }) => perSecond(ours)), 2), 'MB/s per core': spread(turns.map(({ ours }) => perCore(ours)), 2) },
     ratio: { time: spread(turns.map(({ own, ours }) => perSecond(ours) / perSecond(own)), 3), cpu: spread(turns.map(({ own, ours }) => perCore(ours) / perCore(own)), 3) },
-    whole: { 'MB/s': +perSecond(whole).toFixed(2), 'MB/s per core': +perCore(whole).toFixed(2), peakRssMB: Math.round(whole.peakRssMB) },
+    whole: { text: whole(text, statSync(text).size), parquet: whole(parquet, PARQUET_BYTES) },
     readers: { 'text MB/s per core': Math.round(await readingSpeed(text)), 'parquet MB/s per core': Math.round(await readingSpeed(parquet)) },
     machine: { cpu: cpus()[0].model.trim(), cores: availableParallelism(), load1: +loadavg()[0].toFixed(2), node: process.versions.node },
   };

@@ -1,19 +1,19 @@
 // One turn of bench/prepare.mjs in a process of its own; answers on stdout with bytes, seconds, seconds of CPU and peak memory. Loading the
 // tokenizer is not counted on either side.
 
-import { mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { prepare } from '../dist/data/prepare.js';
 import { Tokenizer } from '../dist/data/tokenizer.js';
 
-const [what, text, tokenizerFolder, ...rest] = process.argv.slice(2);
+const [what, file, tokenizerFolder, ...rest] = process.argv.slice(2);
 
 /** The first `bytes` bytes of the text, cut at a line. */
 function head(bytes) {
   const buffer = Buffer.alloc(bytes);
-  const length = readSync(openSync(text, 'r'), buffer);
+  const length = readSync(openSync(file, 'r'), buffer);
   return buffer.toString('utf8', 0, buffer.lastIndexOf(10, length - 1) + 1);
 }
 
@@ -41,17 +41,31 @@ async function encodeBatch(bytes) {
   });
 }
 
-async function prepareTurn(workers, bytes) {
+/** Prepares `bytes` bytes of text that are in `input`. Memory is looked at whenever a quarter of the work is done. */
+async function measurePrepare(input, bytes, workers) {
   const folder = mkdtempSync(join(tmpdir(), 'ldlm-prepare-'));
+  const rssMBAtQuarters = [];
+  const onProgress = ({ bytes: done, totalBytes }) => {
+    while (rssMBAtQuarters.length < Math.floor((4 * done) / totalBytes)) rssMBAtQuarters.push(Math.round(process.memoryUsage.rss() / 1e6));
+  };
   try {
-    const input = bytes > 0 ? join(folder, 'in.txt') : text;
-    if (bytes > 0) writeFileSync(input, head(bytes));
     const tokenizer = await Tokenizer.load(tokenizerFolder);
-    return await measure(statSync(input).size, () => prepare({ inputs: [input], tokenizer, length: 1024, packing: 'wrap', out: join(folder, 'out'), workers }));
+    const options = { inputs: [input], tokenizer, length: 1024, packing: 'wrap', out: join(folder, 'out'), workers, onProgress };
+    return { ...(await measure(bytes, () => prepare(options))), rssMBAtQuarters };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const answer = what === 'encodeBatch' ? await encodeBatch(Number(rest[0])) : await prepareTurn(...rest.map(Number));
-process.stdout.write(JSON.stringify(answer));
+async function prepareHead(bytes, workers) {
+  const folder = mkdtempSync(join(tmpdir(), 'ldlm-head-'));
+  try {
+    writeFileSync(join(folder, 'in.txt'), head(bytes));
+    return await measurePrepare(join(folder, 'in.txt'), bytes, workers);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const turns = { encodeBatch, prepareHead, prepareWhole: (bytes, workers) => measurePrepare(file, bytes, workers) };
+process.stdout.write(JSON.stringify(await turns[what](...rest.map(Number))));

@@ -9,7 +9,7 @@ import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
 import type { NativePretrainedEncoder } from './native_types.js';
 
-/** A frozen LM: GPT-2, BERT, RoBERTa, DistilBERT, MPNet, T5 (its encoder), Llama, Qwen2 or Qwen3. Owns native memory: `dispose()` it, or use `await using`. */
+/** A frozen LM: GPT-2, BERT, RoBERTa, XLM-RoBERTa, DistilBERT, MPNet, T5 (its encoder), Llama, Mistral, Qwen2 or Qwen3. Owns native memory: `dispose()` it, or use `await using`. */
 export class PretrainedEncoder implements AsyncDisposable {
   private constructor(
     readonly folder: string,

@@ -1,11 +1,12 @@
-// A causal language model as a judge of text: token log-likelihoods and last hidden states, from a Hugging Face layout folder of the
-// GPT-2 family (what `ldlm pretrain` writes, or gpt2-large). What the numbers mean is the protocols' (src/eval).
+// A causal language model as a judge of text: token log-likelihoods and last hidden states, from a Hugging Face layout folder or the hub,
+// of the GPT-2 family (what `ldlm pretrain` writes, or gpt2-large). What the numbers mean is the protocols' (src/eval).
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EncoderShape, readEncoderShape } from '../config/encoders.js';
 import { hashFiles } from '../data/hash_files.js';
 import { Tokenizer } from '../data/tokenizer.js';
+import { resolveModel, type ResolveOptions } from '../hub/model_source.js';
 import { callNative, resolveDevice } from './call_native.js';
 import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
@@ -29,12 +30,14 @@ export interface ScoreOptions {
 /**
  * A scorer. Owns native memory: `dispose()` it, or use `await using`.
  * @example
- * await using scorer = await Scorer.load('models/gpt2-large');
+ * await using scorer = await Scorer.load('openai-community/gpt2-large');
  * const [row] = await scorer.score(await scorer.encode(['Anna had a ball.']));
  */
 export class Scorer implements AsyncDisposable {
   private constructor(
     readonly folder: string,
+    /** What finds the same files again: the folder as it was given, or ID@COMMIT of the hub. */
+    readonly source: string,
     readonly shape: EncoderShape,
     readonly tokenizer: Tokenizer,
     /** The end-of-text token, which for this family is the beginning of a text too. */
@@ -44,8 +47,12 @@ export class Scorer implements AsyncDisposable {
     private readonly native: NativeScorer,
   ) {}
 
-  /** @throws LdlmError if the folder is no causal LM with a tied head, or its tokenizer does not fit it */
-  static async load(folder: string, options: { device?: 'auto' | 'cpu' | 'cuda' } = {}): Promise<Scorer> {
+  /**
+   * Loads `source`, a folder (config.json, weights and tokenizer) or an id of the hub, ID or ID@REVISION.
+   * @throws LdlmError if it cannot be had, is no causal LM with a tied head, or its tokenizer does not fit it
+   */
+  static async load(source: string, options: { device?: 'auto' | 'cpu' | 'cuda' } & ResolveOptions = {}): Promise<Scorer> {
+    const { folder, source: found } = await resolveModel(source, ['weights', 'tokenizer'], options);
     const shape = await readEncoderShape(folder);
     if (shape.family !== 'gpt2') {
       throw new LdlmError('ERR_LDLM_CONFIG', `a scorer must be a causal LM of the GPT-2 family, got ${shape.family} in ${folder}`);
@@ -59,7 +66,7 @@ export class Scorer implements AsyncDisposable {
     const unknown = id === null ? null : { id, token: await tokenizer.decode([id], { keepSpecialTokens: true }) };
     const device = resolveDevice(options.device ?? 'auto');
     const native = await callNative(() => loadNative().Scorer.load({ folder, config: shape, device }));
-    return new Scorer(folder, shape, tokenizer, tokenizer.endId, unknown, native);
+    return new Scorer(folder, found, shape, tokenizer, tokenizer.endId, unknown, native);
   }
 
   /** SHA-256 over the files of weights, in hex. */

@@ -8,6 +8,7 @@ import { type FolderLock, lockFolder } from '../data/lock.js';
 import type { Shards } from '../data/shards.js';
 import { keepCommit } from '../hub/model_source.js';
 import { callNative, resolveDevice } from './call_native.js';
+import { checkData } from './check_data.js';
 import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
 import type { NativeAccuracy, NativeJointTrainer, NativeTrainerConfig } from './native_types.js';
@@ -107,7 +108,7 @@ export class JointTrainer implements AsyncDisposable {
    * aborts, the step in flight ends, a checkpoint is written, and the loop ends.
    */
   async *run(data: Shards, options: { signal?: AbortSignal } = {}): AsyncGenerator<TrainMetrics, void, undefined> {
-    this.checkData(data);
+    await checkData(data, this.config, this.encoder);
     await copyTokenizer(data.dir, this.out, { resumed: this.stepsDone > 0 });
     // Stopped before the first step there is nothing to save.
     if (this.stepsDone === 0 && !(await this.measureStatistics(data, options.signal))) return;
@@ -188,23 +189,6 @@ export class JointTrainer implements AsyncDisposable {
     }
     await callNative(() => this.native.finishStatistics());
     return true;
-  }
-
-  private checkData(data: Shards): void {
-    const { maxLength } = this.config.model;
-    if (data.length !== maxLength) {
-      throw new LdlmError('ERR_LDLM_CONFIG', `model.maxLength must be the length of the prepared data (${data.length}), got ${maxLength}`);
-    }
-    const { packing } = this.config.data;
-    if (data.packing !== packing) {
-      throw new LdlmError('ERR_LDLM_CONFIG', `data.packing must be that of the prepared data (${data.packing}), got ${packing}. Set data.packing=${data.packing}`);
-    }
-    if (data.vocabulary > this.encoder.shape.vocabulary) {
-      throw new LdlmError(
-        'ERR_LDLM_CONFIG',
-        `the data must be made with the encoder's tokenizer: it has ${data.vocabulary} token ids, the encoder ${this.encoder.shape.vocabulary}`,
-      );
-    }
   }
 }
 

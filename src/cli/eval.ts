@@ -11,8 +11,9 @@ import { readDocuments } from '../data/readers.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { evaluate, type EvaluationResult } from '../eval/evaluate.js';
 import { checkRequest, type ProtocolName, protocolNames } from '../eval/protocols.js';
+import { showingDownload } from './download_progress.js';
 import { interruptible } from './interrupt.js';
-import { gather } from './option_types.js';
+import { checkUsage, gather } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
 import { addSampleFlags, type SampleFlags, sampleOptionsOf } from './sample_flags.js';
 
@@ -32,33 +33,35 @@ Protocols are defined in docs/evaluation.md. genppl, mauve and entropy/gpt2-toke
 
 Examples:
   ldlm eval --model runs/tiny --protocol grammar/v1 diversity/v1 memorisation/v1 --count 256 --out eval/tiny
-  ldlm eval --model runs/tiny --protocol genppl/mdlm-v1 mauve/v1 --count 500 --scorer lm --reference held-out.txt --out eval/tiny`;
+  ldlm eval --model runs/tiny --protocol genppl/mdlm-v1 mauve/v1 --count 500 --scorer lm --reference held-out.txt --out eval/tiny
+  ldlm eval --model runs/owt --protocol genppl/mdlm-v1 --count 1000 --scorer openai-community/gpt2-large --out eval/owt`;
 
 /** The command `ldlm eval`. */
 export function evalCommand(): Command {
   return addSampleFlags(new Command('eval'), 256)
     .description('judge samples of a model by named protocols')
     .addOption(new Option('--protocol <names...>', 'what to measure').choices(protocolNames).makeOptionMandatory())
-    .option('--scorer <dir>', 'a causal LM (GPT-2 family) in the Hugging Face layout')
+    .option('--scorer <source>', 'a causal LM of the GPT-2 family: a Hugging Face folder, or an id of the hub')
     .option('--reference <file>', 'held-out texts: txt (one a line), jsonl or parquet')
     .option('--training <file>', 'training texts (repeatable) instead of the shards of the model', gather)
     .option('--column <name>', 'column of the text in jsonl and parquet', 'text')
     .requiredOption('--out <dir>', 'folder for eval.json and samples.jsonl')
     .option('--json', 'print eval.json instead of a table', false)
     .addHelpText('after', examples)
-    .action((flags: Flags) => interruptible('Stopping after the current step.', (signal) => run(flags, signal)));
+    .action((flags: Flags, command: Command) => interruptible('Stopping after the current step.', (signal) => run(flags, command, signal)));
 }
 
-async function run(flags: Flags, signal: AbortSignal): Promise<void> {
+async function run(flags: Flags, command: Command, signal: AbortSignal): Promise<void> {
+  const options = sampleOptionsOf(flags, command);
   const protocols = [...new Set(flags.protocol)];
   const reference = flags.reference === undefined ? undefined : await firstTexts(flags.reference, flags.column, flags.count);
-  checkRequest({ protocols, count: flags.count, scorer: flags.scorer !== undefined, references: reference?.length ?? null });
+  checkUsage(command, () => checkRequest({ protocols, count: flags.count, scorer: flags.scorer !== undefined, references: reference?.length ?? null }));
   await mkdir(flags.out, { recursive: true });
   await using model = await LDLM.load(flags.model, { device: flags.device, weights: flags.raw ? 'raw' : 'ema' });
-  await using scorer = flags.scorer === undefined ? null : await Scorer.load(flags.scorer, { device: flags.device });
+  await using scorer = flags.scorer === undefined ? null : await loadScorer(flags.scorer, flags.device, signal);
   const stages = progressOfStages();
   const { results, samples } = await evaluate(model, {
-    ...sampleOptionsOf(flags),
+    ...options,
     protocols,
     ...(scorer ? { scorer } : {}),
     ...(reference ? { reference } : {}),
@@ -71,6 +74,10 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   await writeFileAtomic(join(flags.out, 'eval.json'), json);
   process.stdout.write(flags.json ? json : table(results));
   process.stderr.write(`written: ${join(flags.out, 'eval.json')}, ${join(flags.out, 'samples.jsonl')}\n`);
+}
+
+function loadScorer(source: string, device: SampleFlags['device'], signal: AbortSignal): Promise<Scorer> {
+  return showingDownload(source, (onDownload) => Scorer.load(source, { device, onDownload, signal }));
 }
 
 async function firstTexts(file: string, column: string, count: number): Promise<string[]> {

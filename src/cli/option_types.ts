@@ -1,6 +1,7 @@
 // Option values that several commands share.
 
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { LdlmError } from '../api/errors.js';
 import { MOST_THREADS } from '../api/threads.js';
 
 /** A whole number of at least `least`, and of at most `most`. */
@@ -36,4 +37,14 @@ export function threadsOption(): Option {
 /** Repeatable options gather into a list. */
 export function gather(value: string, gathered: string[] = []): string[] {
   return [...gathered, value];
+}
+
+/** Checks what was asked for on the command line, before any work: what `check` refuses is wrong usage (exit code 2), not a failure. */
+export function checkUsage<T>(command: Command, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof LdlmError) command.error(`error: ${error.message}`);
+    throw error;
+  }
 }

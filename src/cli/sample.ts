@@ -30,13 +30,14 @@ export function sampleCommand(): Command {
     .action(run);
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: Flags, command: Command): Promise<void> {
+  const options = sampleOptionsOf(flags, command);
   const { count, sampler, seed, device } = flags;
   await interruptible('Stopping after the current evaluation.', async (signal) => {
     await using model = await LDLM.load(flags.model, { device, weights: flags.raw ? 'raw' : 'ema' });
     const progress = createProgress({ total: count, unit: 'texts', label: 'sampling' });
     const onProgress = (done: number): void => progress.update(done);
-    const { samples, stats } = await model.sample({ ...sampleOptionsOf(flags), signal, onProgress }).finally(() => progress.stop());
+    const { samples, stats } = await model.sample({ ...options, signal, onProgress }).finally(() => progress.stop());
     const lines = samples.map((sample) => format(sample, flags.format) + '\n').join('');
     if (flags.out) await writeFileAtomic(flags.out, lines);
     else process.stdout.write(lines);

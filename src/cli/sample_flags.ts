@@ -2,8 +2,8 @@
 
 import { type Command, Option } from 'commander';
 import type { SampleOptions, SamplerName } from '../api/sample_options.js';
-import { defaultSampler, samplers } from '../api/sample_options.js';
-import { deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
+import { defaultSampler, resolveSampleOptions, samplers } from '../api/sample_options.js';
+import { checkUsage, deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
 
 export interface SampleFlags {
   model: string;
@@ -32,7 +32,9 @@ export function addSampleFlags(command: Command, count: number): Command {
     .option('--raw', 'the weights of the last step instead of their average', false);
 }
 
-/** The options of a call. */
-export function sampleOptionsOf({ count, steps, sampler, eta, seed, batch }: SampleFlags): SampleOptions {
-  return { count, steps, sampler, seed, batch, ...(eta === undefined ? {} : { eta }) };
+/** The options of a call. Flags that do not go together are wrong usage of `command`. */
+export function sampleOptionsOf({ count, steps, sampler, eta, seed, batch }: SampleFlags, command: Command): SampleOptions {
+  const options: SampleOptions = { count, steps, sampler, seed, batch, ...(eta === undefined ? {} : { eta }) };
+  checkUsage(command, () => resolveSampleOptions(options));
+  return options;
 }

@@ -10,7 +10,7 @@ import type { LdlmConfig } from '../config/types.js';
 import { openShards } from '../data/shards.js';
 import { showingDownload } from './download_progress.js';
 import { interruptible } from './interrupt.js';
-import { gather, threadsOption } from './option_types.js';
+import { checkUsage, gather, threadsOption } from './option_types.js';
 import { createProgress } from './progress.js';
 
 interface TrainFlags {
@@ -50,7 +50,7 @@ export function trainCommand(): Command {
 
 async function run(flags: TrainFlags, command: Command): Promise<void> {
   if (!flags.config && !flags.preset) command.error("error: one of --config FILE and --preset NAME must be given");
-  const config = await resolveConfig(flags);
+  const config = await resolveConfig(flags, command);
   process.stderr.write(`configuration: ${JSON.stringify(config)}\n`);
   await using data = await openShards(config.data.path);
   await using trainer = await showingDownload(config.encoder.source, (onDownload) =>
@@ -60,9 +60,9 @@ async function run(flags: TrainFlags, command: Command): Promise<void> {
   process.stdout.write(`${flags.out}\n`);
 }
 
-async function resolveConfig(flags: TrainFlags): Promise<LdlmConfig> {
+async function resolveConfig(flags: TrainFlags, command: Command): Promise<LdlmConfig> {
   const given = flags.preset ? presets[flags.preset]() : parseConfig(await readConfig(flags.config!));
-  const config = applySet(given, ...flags.set);
+  const config = checkUsage(command, () => applySet(given, ...flags.set));
   if (flags.data) config.data.path = flags.data;
   if (flags.encoder) config.encoder.source = flags.encoder;
   return config;

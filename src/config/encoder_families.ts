@@ -70,7 +70,7 @@ function sizesOf(c: z.infer<z.ZodObject<typeof bertSizes>>) {
 const encoderOnly = { is_decoder: only(false), position_embedding_type: only('absolute') };
 
 const roberta = z
-  .object({ ...common, model_type: z.literal('roberta'), ...bertSizes, ...encoderOnly, type_vocab_size: size.default(2), layer_norm_eps: epsilon.default(1e-12),
+  .object({ ...common, model_type: z.enum(['roberta', 'xlm-roberta']), ...bertSizes, ...encoderOnly, type_vocab_size: size.default(2), layer_norm_eps: epsilon.default(1e-12),
     hidden_act: anyActivation.default('gelu'), pad_token_id: z.int().min(0).default(1) })
   .refine((c) => c.max_position_embeddings > c.pad_token_id + 1, { path: ['max_position_embeddings'], error: 'must be more than pad_token_id + 1, where positions begin' })
   .transform((c): EncoderShape => ({
@@ -151,17 +151,21 @@ const t5 = z
 /** Rotary embedding, at the top of older files and in rope_parameters of newer ones. Scaled ones are refused. */
 const rope = z.strictObject({ rope_theta: z.number().gt(0).optional(), rope_type: only('default'), type: only('default') });
 
-const llamaLike = (modelType: 'llama' | 'qwen2' | 'qwen3', biases: { queryKeyValueBias: boolean; queryKeyNorm: boolean }) =>
+/** Mistral attends to the last `sliding_window` tokens: within as many it is a Llama. Without the key it means 4096, with null no window. */
+const MISTRAL_WINDOW = 4096;
+
+const llamaLike = (modelType: 'llama' | 'mistral' | 'qwen2' | 'qwen3', biases: { queryKeyValueBias: boolean; queryKeyNorm: boolean }) =>
   z
     .object({ ...common, model_type: z.literal(modelType), ...bertSizes, num_key_value_heads: size.nullish(), head_dim: size.nullish(),
       rms_norm_eps: epsilon.default(1e-6), hidden_act: anyActivation.default('silu'), rope_theta: z.number().gt(0).optional(), rope_scaling: rope.nullish(),
-      rope_parameters: rope.nullish(), partial_rotary_factor: only(1), attention_bias: only(false), mlp_bias: only(false), use_sliding_window: only(false),
+      rope_parameters: rope.nullish(), partial_rotary_factor: only(1), attention_bias: only(false), mlp_bias: only(false), use_sliding_window: only(false), sliding_window: size.nullable().default(MISTRAL_WINDOW),
       layer_types: z.array(only('full_attention')).nullish() })
     .transform((c): EncoderShape => ({
       ...plain(c.hidden_size, c.num_attention_heads),
       ...sizesOf(c),
       ...biases,
       family: 'llama',
+      positions: Math.min(c.max_position_embeddings, (modelType === 'mistral' && c.sliding_window) || Infinity),
       keyValueHeads: c.num_key_value_heads ?? c.num_attention_heads,
       headWidth: c.head_dim ?? Math.floor(c.hidden_size / c.num_attention_heads),
       rotaryBase: c.rope_parameters?.rope_theta ?? c.rope_theta ?? 10_000,
@@ -175,6 +179,7 @@ export const otherFamilies = [
   mpnet,
   t5,
   llamaLike('llama', { queryKeyValueBias: false, queryKeyNorm: false }),
+  llamaLike('mistral', { queryKeyValueBias: false, queryKeyNorm: false }),
   llamaLike('qwen2', { queryKeyValueBias: true, queryKeyNorm: false }),
   llamaLike('qwen3', { queryKeyValueBias: false, queryKeyNorm: true }),
 ] as const;

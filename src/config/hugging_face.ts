@@ -42,7 +42,7 @@ const bert = z.object({
 });
 
 /** The `model_type`s that can be computed. */
-export const families = ['gpt2', 'bert', 'roberta', 'distilbert', 'mpnet', 't5', 'llama', 'qwen2', 'qwen3'];
+export const families = ['gpt2', 'bert', 'roberta', 'xlm-roberta', 'distilbert', 'mpnet', 't5', 'llama', 'mistral', 'qwen2', 'qwen3'];
 
 /** What a config.json must be, and the shape that it stands for. */
 export const huggingFaceConfig = z.discriminatedUnion('model_type', [

@@ -14,8 +14,12 @@ export interface TokenizerBackend {
   decodeBatch(batch: readonly number[][], skipSpecialTokens: boolean): Promise<string[]>;
 }
 
-/** Loads `kind`, or the fastest library that is there. */
-export async function loadBackend(definition: TokenizerDefinition, kind?: TokenizerKind): Promise<TokenizerBackend> {
+/**
+ * Loads `kind`, or the fastest library that is there. Truncation and padding stored in the file (as in many sentence encoders) would silently
+ * cut documents: they are left out.
+ */
+export async function loadBackend(stored: TokenizerDefinition, kind?: TokenizerKind): Promise<TokenizerBackend> {
+  const definition: TokenizerDefinition = { ...stored, truncation: null, padding: null };
   if (kind === '@huggingface/tokenizers') return loadJavaScript(definition);
   if (kind === 'tokenizers') return loadNative(definition);
   return (await canLoadNative()) ? loadNative(definition) : loadJavaScript(definition);

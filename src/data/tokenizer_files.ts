@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { LdlmError } from '../api/errors.js';
 import { ioError } from './io_error.js';
+import { tokenIds } from './vocabulary.js';
 
 const definitionSchema = z.looseObject({
   added_tokens: z.array(z.looseObject({ id: z.int().min(0), content: z.string(), special: z.boolean() })),
@@ -42,7 +43,7 @@ export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> 
   if (!result.success) {
     throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${file} must be a tokenizer.json in Hugging Face format, got: ${z.prettifyError(result.error)}`);
   }
-  const definition = withoutTruncation(parsed as TokenizerDefinition); // not zod's copy of it, which would cost time and memory for a large vocabulary
+  const definition = parsed as TokenizerDefinition; // not zod's copy of it, which would cost time and memory for a large vocabulary
   const ids = tokenIds(definition);
   const named = await readSpecialNames(dirname(file));
   const find = (...names: (string | undefined)[]) => names.map((name) => (name === undefined ? undefined : ids.get(name))).find((id) => id !== undefined) ?? null;
@@ -57,26 +58,12 @@ export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> 
   return { definition, json, specialIds, vocabularySize };
 }
 
-/** Truncation and padding stored in the file (as in many sentence encoders) would silently cut documents: taken out, in place. */
-export function withoutTruncation(definition: TokenizerDefinition): TokenizerDefinition {
-  return Object.assign(definition, { truncation: null, padding: null });
-}
-
 function parseJson(file: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
     throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${file} must hold JSON, got: ${String(cause)}`, { cause });
   }
-}
-
-function tokenIds({ model, added_tokens }: TokenizerDefinition): Map<string, number> {
-  const entries = Array.isArray(model.vocab)
-    ? model.vocab.map(([token], id): [string, number] => [token, id])
-    : Object.entries(model.vocab);
-  const ids = new Map(entries);
-  for (const { content, id } of added_tokens) ids.set(content, id);
-  return ids;
 }
 
 /** A special token in tokenizer_config.json is its text, or an object with it. */

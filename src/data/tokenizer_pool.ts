@@ -7,6 +7,8 @@ import { LdlmError, type LdlmErrorCode } from '../api/errors.js';
 import { packageRoot } from '../api/package_root.js';
 import type { Tokens } from './shard_writer.js';
 import type { Tokenizer } from './tokenizer.js';
+import type { TokenizerDefinition } from './tokenizer_files.js';
+import { rememberingWords } from './word_cache.js';
 
 /** The ids of several texts, one after another. */
 export interface EncodedTexts {
@@ -28,21 +30,20 @@ export interface TokenizerPool extends AsyncDisposable {
 export async function openTokenizerPool(tokenizer: Tokenizer, workers: number): Promise<TokenizerPool> {
   const wide = tokenizer.vocabularySize > 65536;
   if (workers === 0) {
-    return { depth: 2, encode: async (texts) => packIds(await tokenizer.encodeBatch(texts), wide), async [Symbol.asyncDispose]() {} };
+    const definition = JSON.parse(tokenizer.json.toString('utf8')) as TokenizerDefinition;
+    const encodeParts = rememberingWords((texts) => tokenizer.encodeBatch(texts), definition);
+    return { depth: 2, encode: async (texts) => packIds(await encodeParts(texts), wide), async [Symbol.asyncDispose]() {} };
   }
   return new WorkerPool(tokenizer, workers, wide);
 }
 
-/** Lists of ids as one array. */
-export function packIds(lists: readonly (readonly number[])[], wide: boolean): EncodedTexts {
-  const lengths = Uint32Array.from(lists, (list) => list.length);
+/** The ids of each text, which come in parts, as one array. */
+export function packIds(texts: readonly (readonly (readonly number[])[])[], wide: boolean): EncodedTexts {
+  const lengths = Uint32Array.from(texts, (parts) => parts.reduce((sum, part) => sum + part.length, 0));
   const total = lengths.reduce((sum, length) => sum + length, 0);
   const ids = wide ? new Uint32Array(total) : new Uint16Array(total);
   let at = 0;
-  for (const list of lists) {
-    ids.set(list, at);
-    at += list.length;
-  }
+  for (const parts of texts) for (const part of parts) for (const id of part) ids[at++] = id;
   return { ids, lengths };
 }
 

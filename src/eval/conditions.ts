@@ -33,7 +33,7 @@ export async function conditionsOf(model: LDLM, options: SampleOptions, scorer: 
     count,
     precision: 'float32',
     model: { path: checkpoint.folder, step: checkpoint.state.step, sha256: await hashFiles([weights]) },
-    scorer: scorer ? { path: scorer.folder, sha256: await scorer.sha256(), tokenizerSha256: scorer.tokenizer.sha256 } : null,
+    scorer: scorer ? { path: scorer.source, sha256: await scorer.sha256(), tokenizerSha256: scorer.tokenizer.sha256 } : null,
     machine: {
       processor: cpus()[0]?.model ?? 'unknown',
       cores: cpus().length,

@@ -1,25 +1,19 @@
 // Whether token ids of a model mean the same to a scorer. Two tokenizer.json with other bytes may have the same tokens.
 
-import { isDeepStrictEqual } from 'node:util';
 import { LdlmError } from '../api/errors.js';
 import type { LDLM } from '../api/ldlm.js';
 import type { Scorer } from '../api/scorer.js';
-import type { Tokenizer } from '../data/tokenizer.js';
+import { differentToken } from '../data/vocabulary.js';
 
 /** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if an id stands for another token, or a sample may be longer than the scorer takes */
 export function checkSameTokenizer(model: LDLM, scorer: Scorer): void {
-  if (model.tokenizer.sha256 !== scorer.tokenizer.sha256 && !isDeepStrictEqual(vocabulary(model.tokenizer), vocabulary(scorer.tokenizer))) {
+  if (differentToken(model.tokenizer.json, scorer.tokenizer.json)) {
     throw new LdlmError(
       'ERR_LDLM_INVALID_ARGUMENT',
-      `genppl/sedd-v1 must have a scorer with the model's tokenizer, since it scores the model's own ids, got another one in ${scorer.folder}. Use genppl/mdlm-v1, which goes through text`,
+      `genppl/sedd-v1 must have a scorer with the model's tokenizer, since it scores the model's own ids, got another one in ${scorer.source}. Use genppl/mdlm-v1, which goes through text`,
     );
   }
   const { maxLength } = model.config.model;
   if (maxLength <= scorer.shape.positions) return;
   throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `genppl/sedd-v1 must have a scorer of at least the model's ${maxLength} positions, got ${scorer.shape.positions}`);
-}
-
-function vocabulary({ json }: Tokenizer): unknown {
-  const { model, added_tokens } = JSON.parse(json.toString('utf8')) as { model: { vocab: unknown }; added_tokens: { id: number; content: string }[] };
-  return [model.vocab, added_tokens.map(({ id, content }) => [id, content])];
 }

@@ -1,23 +1,14 @@
 // Training end to end: what a run logs and learns, how it stops and resumes. Failures are in
 // 54.training_failures.test.ts, SIGKILL in 55.killed_training.test.ts.
 
-import { appendFile, cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JointTrainer, openShards } from '../../src/index.js';
-import { checkpointHashes, latestFolder, ldlm, ldlmOutput, ldlmProgram, type LoggedStep, makeWorld, SETUP_MS, readMetrics, startNode, until, type World } from './fixture.js';
+import { checkpointHashes, latestFolder, ldlm, ldlmOutput, ldlmProgram, type LoggedStep, makeTrainedWorld, readMetrics, set, SETUP_MS, startNode, type TrainedWorld, until } from './fixture.js';
 
-let world: World;
-let run: string;
-const train = (out: string, ...more: string[]): string[] => ['train', '--config', world.configFile, '--out', out, ...more];
-const set = (...assignments: string[]): string[] => assignments.flatMap((assignment) => ['--set', assignment]);
+let world: TrainedWorld;
 const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false);
-
-/** A copy of the finished run of 40 steps. */
-async function copyOfRun(name: string): Promise<string> {
-  await cp(run, world.path(name), { recursive: true });
-  return world.path(name);
-}
 
 /** Trains from the API, and stops after the step that follows `step`. */
 async function trainUntil(out: string, step: number): Promise<void> {
@@ -28,15 +19,13 @@ async function trainUntil(out: string, step: number): Promise<void> {
 }
 
 beforeAll(async () => {
-  world = await makeWorld();
-  run = world.path('run');
-  await ldlmOutput(train(run));
+  world = await makeTrainedWorld();
 }, SETUP_MS);
 afterAll(() => world[Symbol.asyncDispose]());
 
 describe('a run', () => {
   it('logs the documented keys, at every logged step', async () => {
-    const lines = await readMetrics(run);
+    const lines = await readMetrics(world.run);
     expect(lines.map(({ step }) => step)).toEqual([5, 10, 15, 20, 25, 30, 35, 40]);
     const number = expect.any(Number);
     for (const line of lines) {
@@ -51,17 +40,17 @@ describe('a run', () => {
   });
 
   it('writes checkpoints of the documented files, with the configuration and the tokenizer', async () => {
-    expect(await readFile(join(run, 'checkpoints', 'latest'), 'utf8')).toBe('step-40\n');
+    expect(await readFile(join(world.run, 'checkpoints', 'latest'), 'utf8')).toBe('step-40\n');
     for (const step of ['step-20', 'step-40']) {
-      const folder = join(run, 'checkpoints', step);
+      const folder = join(world.run, 'checkpoints', step);
       expect(Object.keys(await checkpointHashes(folder))).toHaveLength(4);
       expect(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))).toEqual(world.config());
     }
-    expect(await readFile(join(run, 'tokenizer.json'), 'utf8')).toBe(await readFile(join(world.data, 'tokenizer.json'), 'utf8'));
+    expect(await readFile(join(world.run, 'tokenizer.json'), 'utf8')).toBe(await readFile(join(world.data, 'tokenizer.json'), 'utf8'));
   });
 
   it('learns: the losses fall', async () => {
-    const lines = await readMetrics(run);
+    const lines = await readMetrics(world.run);
     const [first, last] = [lines[0]!.loss, lines.at(-1)!.loss];
     expect(last.total).toBeLessThan(0.85 * first.total);
     expect(last.hidden).toBeLessThan(0.85 * first.hidden);
@@ -75,7 +64,7 @@ describe('a run', () => {
       [10, 0.831346, 1.185051, 5.903436],
       [20, 0.521949, 1.07955, 5.541363],
     ];
-    const logged = new Map((await readMetrics(run)).map((line) => [line.step, line.loss]));
+    const logged = new Map((await readMetrics(world.run)).map((line) => [line.step, line.loss]));
     for (const [step, diffusion, hidden, token] of golden) {
       const loss = logged.get(step)!;
       const near = (name: keyof LoggedStep['loss'], value: number): void =>
@@ -92,31 +81,31 @@ describe('resuming', () => {
   it('continues with the same numbers as a run that never stopped', async () => {
     const out = world.path('in-two-parts');
     await trainUntil(out, 20);
-    const { code, stderr } = await ldlm(train(out, '--resume', 'must'));
+    const { code, stderr } = await ldlm(world.train(out, '--resume', 'must'));
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('resuming at step 21 of 40') });
-    expect(await checkpointHashes(await latestFolder(out))).toEqual(await checkpointHashes(await latestFolder(run)));
+    expect(await checkpointHashes(await latestFolder(out))).toEqual(await checkpointHashes(await latestFolder(world.run)));
   });
 
   it('never refuses a folder that holds a run, must one that does not', async () => {
-    const never = await ldlm(train(run, '--resume', 'never'));
+    const never = await ldlm(world.train(world.run, '--resume', 'never'));
     expect(never).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: --resume never must get a folder without a run, got .*Choose another --out/) });
-    const must = await ldlm(train(world.path('nothing'), '--resume', 'must'));
+    const must = await ldlm(world.train(world.path('nothing'), '--resume', 'must'));
     expect(must).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: --resume must needs a run with a checkpoint, got .*which has none/) });
   });
 
   it('refuses another model, and names the key', async () => {
-    const { code, stderr } = await ldlm(train(run, ...set('model.latents=8')));
+    const { code, stderr } = await ldlm(world.train(world.run, ...set('model.latents=8')));
     expect(code).toBe(1);
     expect(stderr).toMatch(/error: model must be as in the checkpoint to resume, .*"latents":16.* got .*"latents":8/);
   });
 
   it('ignores and removes a checkpoint that was half written', async () => {
-    const out = await copyOfRun('half-written');
+    const out = await world.copyOfRun('half-written');
     const half = join(out, 'checkpoints', '.writing-1');
     await mkdir(half);
     await writeFile(join(half, 'model.safetensors'), 'cut');
     await appendFile(join(out, 'metrics.jsonl'), '{"step":41,"loss":{"diffu');
-    await ldlmOutput(train(out, '--resume', 'must', ...set('train.steps=45')));
+    await ldlmOutput(world.train(out, '--resume', 'must', ...set('train.steps=45')));
     expect(await exists(half)).toBe(false);
     expect((await readMetrics(out)).map(({ step }) => step).slice(-2)).toEqual([40, 45]);
   });
@@ -125,7 +114,7 @@ describe('resuming', () => {
 describe('stopping', () => {
   it('Ctrl-C finishes the step, saves and exits with 130; the same command continues', async () => {
     const out = world.path('interrupted');
-    const command = train(out, ...set('train.steps=100000', 'train.saveEvery=100000', 'train.logEvery=1'));
+    const command = world.train(out, ...set('train.steps=100000', 'train.saveEvery=100000', 'train.logEvery=1'));
     const { child, ended } = startNode([ldlmProgram, ...command]);
     await until(() => exists(join(out, 'metrics.jsonl')), 'a step is logged');
     child.kill('SIGINT');
@@ -140,7 +129,7 @@ describe('stopping', () => {
   it('a second Ctrl-C ends the process at once, in the middle of a step', async () => {
     const out = world.path('interrupted-twice');
     const slow = set('train.steps=100000', 'train.logEvery=1', 'train.batch=32', 'model.dit={"layers":4,"width":512,"heads":8}');
-    const { child, ended } = startNode([ldlmProgram, ...train(out, ...slow)]);
+    const { child, ended } = startNode([ldlmProgram, ...world.train(out, ...slow)]);
     let stderr = '';
     child.stderr!.on('data', (text: Buffer) => (stderr += text));
     await until(() => exists(join(out, 'metrics.jsonl')), 'a step is logged');
@@ -168,10 +157,10 @@ describe('stopping', () => {
     const out = world.path('locked');
     {
       await using _ = await JointTrainer.create(world.config(), { out });
-      const { code, stderr } = await ldlm(train(out));
+      const { code, stderr } = await ldlm(world.train(out));
       expect(code).toBe(1);
       expect(stderr).toMatch(new RegExp(`error: .* must be used by one process at a time, got a lock of process ${process.pid} on`));
     }
-    await ldlmOutput(train(out, ...set('train.steps=2')));
+    await ldlmOutput(world.train(out, ...set('train.steps=2')));
   });
 });

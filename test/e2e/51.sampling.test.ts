@@ -3,20 +3,17 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LDLM, type Sample, samplers } from '../../src/index.js';
-import { LENGTH, ldlm, ldlmOutput, makeWorld, SETUP_MS, parseLines, type World } from './fixture.js';
+import { ldlm, ldlmOutput, LENGTH, makeTrainedWorld, parseLines, SETUP_MS, type TrainedWorld } from './fixture.js';
 
-let world: World;
-let run: string;
+let world: TrainedWorld;
 let model: LDLM;
-const sample = (...flags: string[]): Promise<string> => ldlmOutput(['sample', '--model', run, '--format', 'jsonl', ...flags]);
+const sample = (...flags: string[]): Promise<string> => ldlmOutput(['sample', '--model', world.run, '--format', 'jsonl', ...flags]);
 
 beforeAll(async () => {
-  world = await makeWorld();
-  run = world.path('run');
+  world = await makeTrainedWorld(3);
   // Hardly trained networks answer to every detail of the noise, so that a difference shows; a little more training on so few stories
   // would make all texts alike.
-  await ldlmOutput(['train', '--config', world.configFile, '--out', run, '--set', 'train.steps=3']);
-  model = await LDLM.load(run);
+  model = await LDLM.load(world.run);
 }, SETUP_MS);
 afterAll(async () => {
   await model.dispose();
@@ -35,7 +32,7 @@ describe('ldlm sample', () => {
   });
 
   it('prints the documented keys, one sample a line, and statistics on stderr', async () => {
-    const { stdout, stderr } = await ldlm(['sample', '--model', run, '--count', '3', '--steps', '4', '--seed', '5', '--format', 'jsonl']);
+    const { stdout, stderr } = await ldlm(['sample', '--model', world.run, '--count', '3', '--steps', '4', '--seed', '5', '--format', 'jsonl']);
     const lines = parseLines<Sample>(stdout);
     expect(lines.map(({ index, seed }) => [index, seed])).toEqual([[0, 5], [1, 5], [2, 5]]);
     for (const line of lines) {
@@ -55,7 +52,7 @@ describe('ldlm sample', () => {
   });
 
   it('writes --out, and text one a line', async () => {
-    const flags = ['sample', '--model', run, '--count', '3', '--steps', '4'];
+    const flags = ['sample', '--model', world.run, '--count', '3', '--steps', '4'];
     expect(await ldlmOutput([...flags, '--out', world.path('samples.txt')])).toBe('');
     const written = await readFile(world.path('samples.txt'), 'utf8');
     expect(written).toBe(await ldlmOutput(flags));
@@ -68,14 +65,14 @@ describe('ldlm sample', () => {
   });
 
   it.each([
-    [['--model', 'RUN', '--eta', '2'], 1, /error: eta must be 0 to 1, got 2/],
-    [['--model', 'RUN', '--sampler', 'heun', '--eta', '1'], 1, /error: eta must be left out for heun, which has none, got 1/],
+    [['--model', 'RUN', '--eta', '2'], 2, /error: eta must be 0 to 1, got 2/],
+    [['--model', 'RUN', '--sampler', 'heun', '--eta', '1'], 2, /error: eta must be left out for heun, which has none, got 1/],
     [['--model', 'no-such-run'], 1, /error: --model must be a run folder with a finished checkpoint .* got 'no-such-run'/],
     [['--model', 'RUN', '--count', '0'], 2, /It must be a whole number >= 1, got 0/],
     [['--model', 'RUN', '--sampler', 'euler'], 2, /Allowed choices are ddim, ddpm, heun, sde/],
     [[], 2, /required option '--model <run>' not specified/],
   ])('answers %j with exit code %i and what to do', async (flags, code, message) => {
-    const ended = await ldlm(['sample', ...flags.map((flag) => (flag === 'RUN' ? run : flag))]);
+    const ended = await ldlm(['sample', ...flags.map((flag) => (flag === 'RUN' ? world.run : flag))]);
     expect(ended.stderr).toMatch(message);
     expect(ended).toMatchObject({ code, stdout: '' });
   });
@@ -118,7 +115,7 @@ describe('LDLM', () => {
   });
 
   it('refuses work after dispose, which may be repeated', async () => {
-    const other = await LDLM.load(run);
+    const other = await LDLM.load(world.run);
     await other.dispose();
     await other.dispose();
     await expect(other.sample({})).rejects.toMatchObject({ code: 'ERR_LDLM_STATE', message: expect.stringContaining('disposed') });
@@ -129,7 +126,7 @@ describe('ldlm reconstruct', () => {
   it('takes texts from stdin and gives text, reconstruction and accuracy', async () => {
     const texts = world.stories.slice(0, 3);
     const lines = parseLines<{ text: string; reconstructed: string; accuracy: number }>(
-      await ldlmOutput(['reconstruct', '--model', run, '--format', 'jsonl'], texts.join('\n') + '\n'),
+      await ldlmOutput(['reconstruct', '--model', world.run, '--format', 'jsonl'], texts.join('\n') + '\n'),
     );
     expect(lines.map(({ text }) => text)).toEqual(texts);
     for (const { text, reconstructed, accuracy } of lines) {
@@ -142,7 +139,7 @@ describe('ldlm reconstruct', () => {
   });
 
   it('refuses an empty standard input', async () => {
-    const { code, stderr } = await ldlm(['reconstruct', '--model', run], '\n\n');
+    const { code, stderr } = await ldlm(['reconstruct', '--model', world.run], '\n\n');
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('standard input must hold text') });
   });
 });
@@ -150,7 +147,7 @@ describe('ldlm reconstruct', () => {
 describe('ldlm export', () => {
   it('writes a folder that samples the same texts and refuses to reconstruct', async () => {
     const out = world.path('export');
-    expect(await ldlmOutput(['export', '--model', run, '--out', out])).toBe(`${out}\n`);
+    expect(await ldlmOutput(['export', '--model', world.run, '--out', out])).toBe(`${out}\n`);
     expect((await readdir(out)).sort()).toEqual(['config.json', 'model.safetensors', 'state.json', 'tokenizer.json']);
     const flags = ['--count', '4', '--steps', '5', '--format', 'jsonl'];
     expect(await ldlmOutput(['sample', '--model', out, ...flags])).toBe(await sample(...flags));
@@ -161,7 +158,7 @@ describe('ldlm export', () => {
   });
 
   it('never overwrites a folder with files in it', async () => {
-    const { code, stderr } = await ldlm(['export', '--model', run, '--out', run]);
+    const { code, stderr } = await ldlm(['export', '--model', world.run, '--out', world.run]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/error: .*run must be a new folder/);
   });

@@ -4,7 +4,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/api/package_root.js';
-import { type Ended, ldlmOutput, makeWorld, SETUP_MS, startNode, type World } from './fixture.js';
+import { type Ended, makeTrainedWorld, SETUP_MS, startNode, type TrainedWorld } from './fixture.js';
 
 /** Runs of each scenario. */
 const RUNS = process.env.LDLM_STRESS === '1' ? 50 : 5;
@@ -13,18 +13,15 @@ const RUNS_PER_PROCESS = 10;
 const PROCESSES_AT_ONCE = 2;
 
 const script = fileURLToPath(new URL('stress_child.mjs', import.meta.url));
-let world: World;
-let run: string;
+let world: TrainedWorld;
 
 beforeAll(async () => {
-  world = await makeWorld();
-  run = world.path('run');
-  await ldlmOutput(['train', '--config', world.configFile, '--out', run, '--set', 'train.steps=20']);
+  world = await makeTrainedWorld(20);
 }, SETUP_MS);
 afterAll(() => world[Symbol.asyncDispose]());
 
 function startChild(scenario: string, index: number, iterations: number): Promise<Ended> {
-  const settings = { index, iterations, root: packageRoot(), run, config: world.config() };
+  const settings = { index, iterations, root: packageRoot(), run: world.run, config: world.config() };
   return startNode([script, scenario, JSON.stringify(settings)]).ended;
 }
 

@@ -1,11 +1,11 @@
 // `ldlm hidden` against hidden states that Hugging Face transformers made (test/golden/make_encoder_fixtures.py), through the whole
 // chain: stdin, folder layout, sharded files, native encoder, JSON.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/api/package_root.js';
-import { ldlm, ldlmOutput, parseLines } from './fixture.js';
+import { ldlm, ldlmOutput, ldlmProgram, parseLines, startNode } from './fixture.js';
 
 const golden = (name: string): string => join(packageRoot(), 'test', 'golden', name);
 
@@ -56,7 +56,9 @@ function largestDifference(a: number[][], b: number[][]): number {
   return Math.max(...a.flatMap((row, i) => row.map((value, j) => Math.abs(value - b[i]![j]!))));
 }
 
-const models = ['gpt2-tiny', 'bert-tiny', 'roberta-tiny', 'distilbert-tiny', 'mpnet-tiny', 't5-tiny', 't5-gated-tiny', 'llama-tiny', 'qwen2-tiny', 'qwen3-tiny'];
+const models = [
+  'gpt2-tiny', 'bert-tiny', 'roberta-tiny', 'xlm-roberta-tiny', 'distilbert-tiny', 'mpnet-tiny', 't5-tiny', 't5-gated-tiny', 'llama-tiny', 'mistral-tiny',
+  'qwen2-tiny', 'qwen3-tiny'];
 
 describe.each(models)('ldlm hidden on %s', (name) => {
   const fixture = readFixture(golden(name));
@@ -95,5 +97,26 @@ describe('ldlm hidden', () => {
     const ended = await ldlm(['hidden', '--encoder', golden('gpt2-tiny'), ...flags, '--ids'], text);
     expect(ended.stderr).toMatch(message);
     expect(ended).toMatchObject({ code, stdout: '' });
+  });
+});
+
+describe('--threads', () => {
+  /** The most threads that `ldlm hidden` was seen to have. */
+  async function mostThreads(threads: number): Promise<number> {
+    const flags = ['--encoder', golden('gpt2-tiny'), '--layer', '-1', '--ids', '--device', 'cpu', '--threads', String(threads)];
+    const { child, ended } = startNode([ldlmProgram, 'hidden', ...flags], '[1, 2, 3, 4, 5, 6, 7, 8]\n'.repeat(1000));
+    let most = 0;
+    const timer = setInterval(() => {
+      if (existsSync(`/proc/${child.pid}/task`)) most = Math.max(most, readdirSync(`/proc/${child.pid}/task`).length);
+    }, 2);
+    const { code, stderr } = await ended;
+    clearInterval(timer);
+    expect(code, stderr).toBe(0);
+    return most;
+  }
+
+  it('is the number of threads that compute', async () => {
+    const one = await mostThreads(1);
+    expect([await mostThreads(2), await mostThreads(4)]).toEqual([one + 1, one + 3]);
   });
 });

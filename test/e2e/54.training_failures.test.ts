@@ -5,31 +5,20 @@ import { cp, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JointTrainer, LDLM, LdlmError, prepare, Tokenizer, trainWordLevel } from '../../src/index.js';
-import { checkpointHashes, latestFolder, ldlm, ldlmOutput, makeWorld, SETUP_MS, type World } from './fixture.js';
+import { checkpointHashes, latestFolder, ldlm, ldlmOutput, makeTrainedWorld, set, SETUP_MS, type TrainedWorld } from './fixture.js';
 
-let world: World;
-let run: string;
-const train = (out: string, ...more: string[]): string[] => ['train', '--config', world.configFile, '--out', out, ...more];
-const set = (...assignments: string[]): string[] => assignments.flatMap((assignment) => ['--set', assignment]);
-
-/** A copy of the finished run of 40 steps. */
-async function copyOfRun(name: string): Promise<string> {
-  await cp(run, world.path(name), { recursive: true });
-  return world.path(name);
-}
+let world: TrainedWorld;
 
 beforeAll(async () => {
-  world = await makeWorld();
-  run = world.path('run');
-  await ldlmOutput(train(run));
+  world = await makeTrainedWorld();
 }, SETUP_MS);
 afterAll(() => world[Symbol.asyncDispose]());
 
 describe('a run that cannot go on', () => {
   it('stops when the losses are no longer numbers, names where, and keeps the last good checkpoint', async () => {
-    const out = await copyOfRun('diverged');
+    const out = await world.copyOfRun('diverged');
     const before = await checkpointHashes(await latestFolder(out));
-    const { code, stderr } = await ldlm(train(out, ...set('train.lr=1e30', 'train.steps=60')));
+    const { code, stderr } = await ldlm(world.train(out, ...set('train.lr=1e30', 'train.steps=60')));
     expect(code).toBe(1);
     expect(stderr).toMatch(/error: the (gradient of [\w.]+|(diffusion|hidden|token|total) loss) must be finite, .*at step 4\d; .*train\.lr/);
     expect(await latestFolder(out)).toMatch(/step-40$/);
@@ -40,7 +29,7 @@ describe('a run that cannot go on', () => {
 
   it('refuses data of another length', async () => {
     await prepare({ inputs: [world.path('stories.txt')], tokenizer: world.tokenizer, length: 24, packing: 'pad', out: world.path('short') });
-    const { code, stderr } = await ldlm(train(world.path('a'), '--data', world.path('short')));
+    const { code, stderr } = await ldlm(world.train(world.path('a'), '--data', world.path('short')));
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('error: model.maxLength must be the length of the prepared data (24), got 48') });
   });
 
@@ -50,36 +39,46 @@ describe('a run that cannot go on', () => {
     await writeFile(world.path('words.json'), JSON.stringify(await trainWordLevel(words, { maxVocabulary: 1000 })));
     const tokenizer = await Tokenizer.load(world.path('words.json'));
     await prepare({ inputs: [world.path('words.txt')], tokenizer, length: 48, packing: 'pad', out: world.path('words') });
-    const { code, stderr } = await ldlm(train(world.path('b'), '--data', world.path('words')));
+    const { code, stderr } = await ldlm(world.train(world.path('b'), '--data', world.path('words')));
     expect(code).toBe(1);
     expect(stderr).toMatch(/error: the data must be made with the encoder's tokenizer: it has \d+ token ids, the encoder \d+/);
   });
 
+  it('refuses data whose ids are other tokens of the encoder, though they are no more than it has', async () => {
+    await writeFile(world.path('few.txt'), 'zebra quagga\n');
+    await writeFile(world.path('few.json'), JSON.stringify(await trainWordLevel(['zebra quagga'], { maxVocabulary: 20 })));
+    const tokenizer = await Tokenizer.load(world.path('few.json'));
+    await prepare({ inputs: [world.path('few.txt')], tokenizer, length: 48, packing: 'pad', out: world.path('few') });
+    const { code, stderr } = await ldlm(world.train(world.path('d'), '--data', world.path('few')));
+    expect(stderr).toMatch(/error: the data must be made with the encoder's tokenizer, got another: '[^']+' is \d+ in .*few\/tokenizer\.json and no token in .*lm\/tokenizer\.json\. Prepare the data with --tokenizer .*lm/);
+    expect(code).toBe(1);
+  });
+
   it('refuses to go on with another encoder or other words than those of the checkpoint', async () => {
-    const out = await copyOfRun('others');
+    const out = await world.copyOfRun('others');
     const lm = world.path('other-lm');
     const sizes = ['--length', '48', '--layers', '2', '--width', '32', '--heads', '2', '--identity-layer', '-2', '--steps', '2', '--batch', '2'];
     await ldlmOutput(['pretrain', '--input', world.path('stories.txt'), '--words', '--packing', 'pad', ...sizes, '--out', lm]);
-    const encoder = await ldlm(train(out, '--encoder', lm, ...set('train.steps=60')));
+    const encoder = await ldlm(world.train(out, '--encoder', lm, ...set('train.steps=60')));
     expect(encoder).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: encoder\.source must be the encoder of the checkpoint, of hidden width 16 and \d+ token ids, got .*other-lm with 32 and \d+/) });
 
     const data = world.path('other-words');
     await cp(world.data, data, { recursive: true });
     await writeFile(join(data, 'tokenizer.json'), (await readFile(join(data, 'tokenizer.json'), 'utf8')) + '\n');
-    const words = await ldlm(train(out, '--data', data, ...set('train.steps=60')));
+    const words = await ldlm(world.train(out, '--data', data, ...set('train.steps=60')));
     expect(words).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: the data must be made with the tokenizer of the run, .*got another one in .*other-words/) });
   });
 
   it.each([
-    [['--set', 'train.learningRate=1'], 1, /error: train\.learningRate is not a configuration key: did you mean train\.\w+\?/],
-    [['--set', 'train.lr=-1'], 1, /error: train\.lr must be > 0, got -1/],
-    [['--set', 'train.batch'], 1, /error: --set must be PATH=VALUE/],
+    [['--set', 'train.learningRate=1'], 2, /error: train\.learningRate is not a configuration key: did you mean train\.\w+\?/],
+    [['--set', 'train.lr=-1'], 2, /error: train\.lr must be > 0, got -1/],
+    [['--set', 'train.batch'], 2, /error: --set must be PATH=VALUE/],
     [['--encoder', 'no-such-folder'], 1, /error: .*no-such-folder/],
     [['--data', 'no-such-folder'], 1, /error: .*no-such-folder/],
     [['--resume', 'maybe'], 2, /Allowed choices are auto, never, must/],
     [['--preset', 'tiny'], 2, /'--config <file>' cannot be used with option '--preset <name>'|cannot be used/],
   ])('answers %j with exit code %i and what to do', async (flags, code, message) => {
-    const ended = await ldlm(train(world.path('refused'), ...flags));
+    const ended = await ldlm(world.train(world.path('refused'), ...flags));
     expect(ended.stderr).toMatch(message);
     expect(ended).toMatchObject({ code, stdout: '' });
     expect(ended.stderr).not.toContain('This was not expected');
@@ -90,10 +89,10 @@ describe('a run that cannot go on', () => {
     ['the header', () => 100],
     ['everything', () => 0],
   ])('names a model.safetensors that lost %s', async (_, keep) => {
-    const out = await copyOfRun(`truncated-${keep(1000)}`);
+    const out = await world.copyOfRun(`truncated-${keep(1000)}`);
     const file = join(await latestFolder(out), 'model.safetensors');
     await truncate(file, keep((await stat(file)).size));
-    const { code, stderr } = await ldlm(train(out, ...set('train.steps=45')));
+    const { code, stderr } = await ldlm(world.train(out, ...set('train.steps=45')));
     expect(code).toBe(1);
     expect(stderr).toContain(file);
     expect(stderr).not.toContain('This was not expected');

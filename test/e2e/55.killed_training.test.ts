@@ -4,7 +4,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { checkpointHashes, latestFolder, ldlm, ldlmOutput, ldlmProgram, makeWorld, readMetrics, startNode, until } from './fixture.js';
+import { checkpointHashes, latestFolder, ldlm, ldlmOutput, ldlmProgram, makeWorld, readMetrics, set, startNode, until } from './fixture.js';
 
 const KILLS = 8;
 const STEPS = 60;
@@ -29,8 +29,8 @@ it('a run that is killed again and again ends with the bytes of one that was lef
   const [left, killed] = [world.path('left'), world.path('killed')];
   // A checkpoint every other step, so that many kills hit one that is being written.
   const muon = 'train.muon={"lrScale":3,"momentum":0.95}';
-  const settings = [`train.steps=${STEPS}`, 'train.saveEvery=2', 'train.logEvery=1', muon, 'train.cooldown=0.5'].flatMap((one) => ['--set', one]);
-  const train = (out: string): string[] => ['train', '--config', world.configFile, '--out', out, ...settings];
+  const settings = set(`train.steps=${STEPS}`, 'train.saveEvery=2', 'train.logEvery=1', muon, 'train.cooldown=0.5');
+  const train = (out: string): string[] => world.train(out, ...settings);
   await ldlmOutput(train(left));
 
   const moments: string[] = [];

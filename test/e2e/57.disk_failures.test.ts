@@ -1,21 +1,16 @@
-// Disks that are full, forbidden or limited while tensors are written: the error says which file and why, the last complete checkpoint
+// Disks that are full, forbidden or limited while tensors or shards are written: the error says which file and why, the last complete checkpoint
 // stays, and nothing is left behind that would stand in the way of the next attempt.
 
-import { chmod, cp, mkdir, readdir, stat } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lmDefaults, openShards, pretrainLm } from '../../src/index.js';
-import { checkpointHashes, latestFolder, ldlm, ldlmOutput, ldlmProgram, makeWorld, SETUP_MS, start, type World } from './fixture.js';
+import { checkpointHashes, latestFolder, ldlm, ldlmOutput, ldlmProgram, makeTrainedWorld, set, SETUP_MS, start, type TrainedWorld } from './fixture.js';
 
-let world: World;
-let run: string;
-const train = (out: string, ...more: string[]): string[] => ['train', '--config', world.configFile, '--out', out, ...more];
-const set = (...assignments: string[]): string[] => assignments.flatMap((assignment) => ['--set', assignment]);
+let world: TrainedWorld;
 
 beforeAll(async () => {
-  world = await makeWorld();
-  run = world.path('run');
-  await ldlmOutput(train(run));
+  world = await makeTrainedWorld();
 }, SETUP_MS);
 afterAll(() => world[Symbol.asyncDispose]());
 
@@ -37,26 +32,37 @@ describe('a disk that does not take what is written', () => {
 
   it('ends a run in the middle of a checkpoint; the same command continues later, with the bytes of a run without failure', async () => {
     const out = world.path('limited');
-    await ldlmOutput(train(out, ...set('train.steps=20')));
+    await ldlmOutput(world.train(out, ...set('train.steps=20')));
     await cp(out, world.path('unlimited'), { recursive: true });
     const before = await checkpointHashes(await latestFolder(out));
     // Room for the weights, not for the moments of the optimizer, which are twice as large. `ulimit -f` counts blocks of 512 bytes.
     const { size } = await stat(join(await latestFolder(out), 'model.safetensors'));
     const limited = ['-c', `ulimit -f ${Math.ceil((1.5 * size) / 512)}; exec "$0" "$@"`, process.execPath, ldlmProgram];
-    const { code, stderr } = await start('sh', [...limited, ...train(out)]).ended;
+    const { code, stderr } = await start('sh', [...limited, ...world.train(out)]).ended;
     expect(stderr).toMatch(/error: .*optimizer\.safetensors must be a file that can be written, got: File too large; raise the limit/);
     expect(stderr).not.toContain('This was not expected');
     expect(code).toBe(1);
     expect((await readdir(join(out, 'checkpoints'))).sort()).toEqual(['latest', 'step-20']);
     expect(await checkpointHashes(await latestFolder(out))).toEqual(before);
-    for (const folder of [out, world.path('unlimited')]) await ldlmOutput(train(folder));
+    for (const folder of [out, world.path('unlimited')]) await ldlmOutput(world.train(folder));
     expect(await checkpointHashes(await latestFolder(out))).toEqual(await checkpointHashes(await latestFolder(world.path('unlimited'))));
+  });
+
+  it('stops prepare, which leaves no data set behind; the same command makes it when there is room', async () => {
+    const out = world.path('prepared');
+    const command = ['prepare', '--input', world.path('stories.txt'), '--tokenizer', world.lm, '--length', '48', '--packing', 'pad', '--out', out];
+    const { code, stderr } = await start('sh', ['-c', 'ulimit -f 8; exec "$0" "$@"', process.execPath, ldlmProgram, ...command]).ended;
+    expect(stderr).toMatch(/error: .*prepared\.partial.*shard-00000\.bin must be a file that can be written, got: a file would be larger than the system allows \(`ulimit -f`\): raise that/);
+    expect(code).toBe(1);
+    expect((await readdir(world.folder)).filter((name) => name.startsWith('prepared') && !name.endsWith('.partial'))).toEqual([]);
+    await ldlmOutput(command);
+    expect(await readFile(join(out, 'shard-00000.bin'))).toEqual(await readFile(join(world.data, 'shard-00000.bin')));
   });
 
   it('says so when the folder cannot be written', async (context) => {
     if (process.getuid?.() === 0) context.skip('root may write everywhere');
     await mkdir(world.path('sealed'), { mode: 0o555 });
-    const { code, stderr } = await ldlm(train(world.path('sealed', 'run')));
+    const { code, stderr } = await ldlm(world.train(world.path('sealed', 'run')));
     await chmod(world.path('sealed'), 0o755);
     expect(code).toBe(1);
     expect(stderr).toMatch(/error: .*sealed.* must be .* got: no permission/);
@@ -69,10 +75,10 @@ describe('a disk that does not take what is written', () => {
     await mkdir(mountPoint);
     const permitted = await start('unshare', [...namespace, 'mount -t tmpfs none "$0"', mountPoint]).ended.catch(() => ({ code: 1 }));
     if (permitted.code !== 0) context.skip('no permission to mount a small disk');
-    const size = await sizeOf(await latestFolder(run));
+    const size = await sizeOf(await latestFolder(world.run));
     // Room for one and a half checkpoints.
     const script = `mount -t tmpfs -o size=${Math.ceil((1.5 * size) / 1024)}k none "$0"; "$@" || code=$?; cat "$0/run/checkpoints/latest"; ls -A "$0/run/checkpoints"; exit $code`;
-    const command = [process.execPath, ldlmProgram, ...train(join(mountPoint, 'run'), ...set('train.saveEvery=5'))];
+    const command = [process.execPath, ldlmProgram, ...world.train(join(mountPoint, 'run'), ...set('train.saveEvery=5'))];
     const { code, stdout, stderr } = await start('unshare', [...namespace, script, mountPoint, ...command]).ended;
     expect(stderr).toMatch(/error: .* must be a file that can be written, got: .*(No space left on device|the disk is full).*make room and run again/);
     expect(stderr).not.toContain('This was not expected');

@@ -5,19 +5,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/api/package_root.js';
 import { type EvaluationResult, protocolNames, type Sample, Scorer } from '../../src/index.js';
-import { ldlm, ldlmOutput, LENGTH, makeWorld, parseLines, SETUP_MS, type World } from './fixture.js';
+import { ldlm, ldlmOutput, LENGTH, makeTrainedWorld, parseLines, SETUP_MS, type TrainedWorld } from './fixture.js';
 
-let world: World;
-let run: string;
+let world: TrainedWorld;
 let scorer: Scorer;
-const evaluate = (...flags: string[]) => ldlm(['eval', '--model', run, '--steps', '2', '--out', world.path('eval'), ...flags]);
+const evaluate = (...flags: string[]) => ldlm(['eval', '--model', world.run, '--steps', '2', '--out', world.path('eval'), ...flags]);
 const results = async (): Promise<EvaluationResult[]> =>
   (JSON.parse(await readFile(world.path('eval', 'eval.json'), 'utf8')) as { results: EvaluationResult[] }).results;
 
 beforeAll(async () => {
-  world = await makeWorld();
-  run = world.path('run');
-  await ldlmOutput(['train', '--config', world.configFile, '--out', run, '--set', 'train.steps=3']);
+  world = await makeTrainedWorld(3);
   scorer = await Scorer.load(world.lm);
 }, SETUP_MS);
 afterAll(async () => {
@@ -78,7 +75,7 @@ describe('ldlm eval', () => {
     ];
     for (const [flags, message] of refusals) {
       const { code, stderr, stdout } = await evaluate(...flags);
-      expect([code, stdout]).toEqual([1, '']);
+      expect([code, stdout]).toEqual([2, '']);
       expect(stderr).toMatch(message);
       expect(stderr).not.toMatch(/sampling/);
     }

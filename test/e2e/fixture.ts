@@ -1,9 +1,10 @@
 // A tiny world for the end-to-end tests, made through the public API in about a second: stories, a word-level tokenizer, padded rows,
-// a causal LM of two narrow layers and the configuration of an LDLM on it. And the compiled command line, as child processes.
+// a causal LM of two narrow layers, the configuration of an LDLM on it and, where asked for, a finished run. And the compiled command
+// line, as child processes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/api/package_root.js';
@@ -43,6 +44,14 @@ export interface World extends AsyncDisposable {
   /** The same as a file, for `--config`. */
   configFile: string;
   path(...names: string[]): string;
+  /** The arguments of `ldlm` that train into `out`. */
+  train(out: string, ...more: string[]): string[];
+}
+
+export interface TrainedWorld extends World {
+  /** The folder of a finished run. */
+  run: string;
+  copyOfRun(name: string): Promise<string>;
 }
 
 /** Makes the world in a temporary folder; disposing of it deletes the folder. */
@@ -66,8 +75,26 @@ export async function makeWorld(): Promise<World> {
     config,
     configFile: path('config.json'),
     path,
+    train: (out, ...more) => ['train', '--config', path('config.json'), '--out', out, ...more],
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** A world with a run of `steps` steps; default: the 40 of its configuration. */
+export async function makeTrainedWorld(steps?: number): Promise<TrainedWorld> {
+  const world = await makeWorld();
+  const run = world.path('run');
+  await ldlmOutput(world.train(run, ...(steps === undefined ? [] : set(`train.steps=${steps}`))));
+  const copyOfRun = async (name: string): Promise<string> => {
+    await cp(run, world.path(name), { recursive: true });
+    return world.path(name);
+  };
+  return { ...world, run, copyOfRun };
+}
+
+/** The flags `--set` of assignments such as 'train.steps=3'. */
+export function set(...assignments: string[]): string[] {
+  return assignments.flatMap((assignment) => ['--set', assignment]);
 }
 
 async function pretrain(data: string, tokenizer: Tokenizer, out: string): Promise<void> {

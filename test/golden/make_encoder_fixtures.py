@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import (
     BertConfig, BertModel, DistilBertConfig, DistilBertForMaskedLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
-    MPNetConfig, MPNetModel, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3Model, RobertaConfig, RobertaForMaskedLM, T5Config,
-    T5EncoderModel, T5ForConditionalGeneration,
+    MistralConfig, MistralForCausalLM, MPNetConfig, MPNetModel, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3Model, RobertaConfig,
+    RobertaForMaskedLM, T5Config, T5EncoderModel, T5ForConditionalGeneration, XLMRobertaConfig, XLMRobertaModel,
 )
 
 HERE = Path(__file__).parent
@@ -60,6 +60,8 @@ SMALL = {
     "llama-tiny": (LlamaForCausalLM, LlamaConfig(**LLAMA_LIKE, rope_parameters={"rope_type": "default", "rope_theta": 500.0}), torch.float32),
     "qwen2-tiny": (Qwen2ForCausalLM, Qwen2Config(**LLAMA_LIKE, tie_word_embeddings=True), torch.bfloat16),
     "qwen3-tiny": (Qwen3Model, Qwen3Config(**LLAMA_LIKE, head_dim=8), torch.float16),
+    "xlm-roberta-tiny": (XLMRobertaModel, XLMRobertaConfig(**BERT_LIKE, type_vocab_size=1, layer_norm_eps=1e-5), torch.float16),
+    "mistral-tiny": (MistralForCausalLM, MistralConfig(**LLAMA_LIKE, sliding_window=16), torch.bfloat16),
 }
 
 

@@ -1,9 +1,10 @@
-// One id of the hub through prepare, hidden and train, against a small local hub: fetched once, pinned by the run, usable without a network.
+// One id of the hub through prepare, hidden, train and as a scorer, against a small local hub: fetched once, pinned by the run, usable without a network.
 
 import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Scorer } from '../../src/index.js';
 import { COMMIT, type HubServer, startHub } from '../unit/hub_server.js';
 import { latestFolder, ldlm, ldlmOutput, makeWorld, SETUP_MS, type World } from './fixture.js';
 
@@ -27,7 +28,7 @@ beforeEach(async () => {
   vi.stubEnv('HF_HUB_CACHE', world.path('cache'));
 });
 
-describe('an id of the hub as the frozen LM', () => {
+describe('an id of the hub as the frozen LM and as a scorer', () => {
   it('gives what its folder gives, and is fetched once, with progress on stderr', async () => {
     const hidden = (encoder: string) => ldlm(['hidden', '--encoder', encoder, '--layer', '-2'], world.stories[0]! + '\n');
     const first = await hidden('org/lm');
@@ -42,6 +43,16 @@ describe('an id of the hub as the frozen LM', () => {
       ldlmOutput(['prepare', '--input', world.path('stories.txt'), '--tokenizer', tokenizer, '--length', '48', '--packing', 'pad', '--out', out]);
     await prepare('org/lm', world.path('data-hub'));
     expect(readFileSync(world.path('data-hub', 'shard-00000.bin')).equals(readFileSync(join(world.data, 'shard-00000.bin')))).toBe(true);
+  });
+
+  it('is a scorer that says which commit it is, and scores like its folder', async () => {
+    await using fetched = await Scorer.load('org/lm');
+    await using local = await Scorer.load(world.lm);
+    expect([fetched.source, local.source]).toEqual([`org/lm@${COMMIT}`, world.lm]);
+    expect(await fetched.sha256()).toBe(await local.sha256());
+    const rows = await local.encode(world.stories.slice(0, 2));
+    expect(await fetched.encode(world.stories.slice(0, 2))).toEqual(rows);
+    expect(await fetched.score(rows)).toEqual(await local.score(rows));
   });
 
   it('is pinned by a run, which goes on with the same weights whatever the hub has by then, and without it', async () => {

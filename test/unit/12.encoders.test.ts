@@ -67,6 +67,15 @@ describe('encoders', () => {
     expect(await shapeOf({ ...bertLike, model_type: 'qwen3', head_dim: 8 })).toMatchObject({ headWidth: 8, rotaryBase: 1e4, queryKeyNorm: true });
   });
 
+  it('reads XLM-RoBERTa as a RoBERTa, and Mistral as a Llama of no more positions than its window', async () => {
+    expect(await shapeOf({ ...bertLike, model_type: 'xlm-roberta', type_vocab_size: 1 })).toMatchObject({ family: 'roberta', positions: 22, tokenTypes: 1 });
+    const mistral = { ...bertLike, model_type: 'mistral', num_key_value_heads: 2, max_position_embeddings: 9999 };
+    expect(await shapeOf({ ...mistral, sliding_window: 16 })).toMatchObject({ family: 'llama', positions: 16, keyValueHeads: 2, queryKeyValueBias: false });
+    expect(await shapeOf({ ...mistral, sliding_window: null })).toMatchObject({ positions: 9999 });
+    expect(await shapeOf(mistral)).toMatchObject({ positions: 4096 });
+    expect(await shapeOf({ ...mistral, model_type: 'qwen2', sliding_window: 16, use_sliding_window: false })).toMatchObject({ positions: 9999 });
+  });
+
   it.each([
     ['llama', { rope_scaling: { rope_type: 'llama3', factor: 8 } }, /rope_scaling.rope_type must be 'default', got 'llama3'/],
     ['llama', { rope_parameters: { rope_type: 'yarn', factor: 4 } }, /rope_parameters.rope_type must be 'default', got 'yarn'/],
@@ -110,7 +119,7 @@ describe('encoders', () => {
     const folder = await folderWith(JSON.stringify(config));
     await expect(readEncoderShape(folder)).rejects.toMatchObject({
       code: 'ERR_LDLM_CONFIG',
-      message: `${join(folder, 'config.json')} must describe a gpt2, bert, roberta, distilbert, mpnet, t5, llama, qwen2, qwen3 that can be computed here: ${problem}`,
+      message: `${join(folder, 'config.json')} must describe a gpt2, bert, roberta, xlm-roberta, distilbert, mpnet, t5, llama, mistral, qwen2, qwen3 that can be computed here: ${problem}`,
     });
   });
 
