@@ -13,8 +13,11 @@ SampleRequest to_request(ObjectReader reader) {
   request.count = reader.integer("count");
   request.steps = reader.integer("steps");
   const std::string sampler = reader.string("sampler");
-  TORCH_CHECK_VALUE(sampler == "ddim" || sampler == "heun" || sampler == "sde", "sampler must be ddim, heun or sde, got ", sampler);
-  request.sampler = sampler == "heun" ? SamplerKind::kHeun : sampler == "sde" ? SamplerKind::kSde : SamplerKind::kDdim;
+  static const std::map<std::string, SamplerKind> kSamplers = {
+      {"ddim", SamplerKind::kDdim}, {"dpmpp", SamplerKind::kDpmpp}, {"heun", SamplerKind::kHeun}, {"sde", SamplerKind::kSde}};
+  const auto found = kSamplers.find(sampler);
+  TORCH_CHECK_VALUE(found != kSamplers.end(), "sampler must be ddim, dpmpp, heun or sde, got ", sampler);
+  request.sampler = found->second;
   request.eta = reader.number("eta");
   request.u_min = reader.number("uMin");
   request.seed = static_cast<uint64_t>(reader.integer("seed"));

@@ -35,6 +35,26 @@ Tensor sample_heun(const DenoiseFn& denoise, const NoiseSchedule& schedule, cons
   return z0_hat;
 }
 
+Tensor sample_dpmpp(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x, double eta,
+                    const NoiseFn& noise) {
+  Tensor z0_hat = denoise(x, grid[0]), before;
+  double h_before = 0;
+  for (size_t k = 0; k + 1 < grid.size(); ++k) {
+    const double a = schedule.signal(grid[k]), s = schedule.noise(grid[k]);
+    const double a_next = schedule.signal(grid[k + 1]), s_next = schedule.noise(grid[k + 1]);
+    const double shrink = a * s_next / (s * a_next);  // exp(-h), h the step in lambda; 0 from pure noise, where lambda is -infinity
+    const double h = -std::log(shrink), kept = std::pow(shrink, eta);
+    Tensor target = z0_hat;
+    if (before.defined() && std::isfinite(h_before)) target = z0_hat + h / (2 * h_before) * (z0_hat - before);
+    x = s_next / s * kept * x + a_next * (1 - shrink * kept) * target;
+    if (eta > 0) x = x + s_next * std::sqrt(1 - kept * kept) * noise(static_cast<int64_t>(k));
+    before = z0_hat;
+    h_before = h;
+    z0_hat = denoise(x, grid[k + 1]);
+  }
+  return z0_hat;
+}
+
 Tensor sample_sde(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x,
                   const NoiseFn& noise) {
   constexpr double kHighestTime = 0.95;

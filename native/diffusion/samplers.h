@@ -19,6 +19,11 @@ Tensor sample_ddim(const DenoiseFn& denoise, const NoiseSchedule& schedule, cons
 // pure noise (lambda = 0). Two evaluations an interval and one at the end.
 Tensor sample_heun(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x);
 
+// DPM-Solver++ 2M (Lu et al. 2022) with eta = 0 and its SDE form with eta = 1, one evaluation a step: the change of z0_hat since the step before
+// stands for its slope in lambda = log(a / s). The first step is of first order, which is that of sample_ddim.
+Tensor sample_dpmpp(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x, double eta,
+                    const NoiseFn& noise);
+
 // Euler-Maruyama on the reverse SDE. beta is taken at min(u, 0.95): it diverges at 1.
 Tensor sample_sde(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x,
                   const NoiseFn& noise);

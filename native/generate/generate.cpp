@@ -108,6 +108,7 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
   const bool heun = request.sampler == SamplerKind::kHeun;  // two evaluations an interval, one at the end
   const std::vector<double> grid = timesteps.grid(heun ? (request.steps - 1) / 2 + 1 : request.steps, request.u_min);
   const Tensor z0_hat = heun                                   ? sample_heun(denoise, schedule, grid, start)
+                        : request.sampler == SamplerKind::kDpmpp ? sample_dpmpp(denoise, schedule, grid, start, request.eta, step_noise)
                         : request.sampler == SamplerKind::kSde ? sample_sde(denoise, schedule, grid, start, step_noise)
                                                                : sample_ddim(denoise, schedule, grid, start, request.eta, step_noise);
   return {decode(model, z0_hat).cpu(), evaluations};  // sync: the result leaves the device

@@ -7,13 +7,13 @@
 
 namespace ldlm {
 
-enum class SamplerKind { kDdim, kHeun, kSde };
+enum class SamplerKind { kDdim, kHeun, kDpmpp, kSde };
 
 struct SampleRequest {
   int64_t first_index, count;  // sample numbers first_index ... first_index + count - 1, one batch
   int64_t steps;               // evaluations of the denoiser, at most
   SamplerKind sampler;
-  double eta;                  // kDdim only: 0 deterministic, 1 ancestral DDPM
+  double eta;                  // kDdim and kDpmpp: 0 deterministic, 1 ancestral
   double u_min;                // schedule time of the last evaluation
   uint64_t seed;
   int64_t preview_every;       // decode the current estimate every so many evaluations; 0: never

@@ -69,7 +69,7 @@ export interface NativeSampleRequest {
   firstIndex: number;
   count: number;
   steps: number;
-  sampler: 'ddim' | 'heun' | 'sde';
+  sampler: 'ddim' | 'dpmpp' | 'heun' | 'sde';
   eta: number;
   uMin: number;
   seed: number;

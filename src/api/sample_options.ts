@@ -2,7 +2,7 @@
 
 import { LdlmError } from './errors.js';
 
-export const samplers = ['ddim', 'ddpm', 'heun', 'sde'] as const;
+export const samplers = ['ddim', 'ddpm', 'dpmpp', 'heun', 'sde'] as const;
 export type SamplerName = (typeof samplers)[number];
 
 /** On the story corpus ancestral noise beat the deterministic sampler at 8 steps and more. */
@@ -15,7 +15,7 @@ export interface SampleOptions {
   steps?: number;
   /** Default `ddpm`. */
   sampler?: SamplerName;
-  /** Share of fresh noise, 0 to 1; default 0 for ddim, 1 for ddpm; the others have none. */
+  /** Share of fresh noise, 0 to 1; default 0 for ddim, 1 for ddpm and dpmpp; the others have none. */
   eta?: number;
   /** 0 to 2^53 - 1, default 0. */
   seed?: number;
@@ -28,7 +28,7 @@ export interface SampleOptions {
 export interface ResolvedSampleOptions {
   count: number;
   steps: number;
-  sampler: 'ddim' | 'heun' | 'sde';
+  sampler: 'ddim' | 'dpmpp' | 'heun' | 'sde';
   eta: number;
   seed: number;
   batch: number;
@@ -43,8 +43,8 @@ export function resolveSampleOptions(options: SampleOptions): ResolvedSampleOpti
   whole('seed', seed, 0);
   whole('batch', batch, 1);
   if (!samplers.includes(sampler)) throw invalid('sampler', `one of ${samplers.join(', ')}`, sampler);
-  if (options.eta !== undefined && sampler !== 'ddim' && sampler !== 'ddpm') throw invalid('eta', `left out for ${sampler}, which has none`, options.eta);
-  const eta = options.eta ?? (sampler === 'ddpm' ? 1 : 0);
+  if (options.eta !== undefined && (sampler === 'heun' || sampler === 'sde')) throw invalid('eta', `left out for ${sampler}, which has none`, options.eta);
+  const eta = options.eta ?? (sampler === 'ddpm' || sampler === 'dpmpp' ? 1 : 0);
   if (!(eta >= 0 && eta <= 1)) throw invalid('eta', '0 to 1', eta);
   return { count, steps, sampler: sampler === 'ddpm' ? 'ddim' : sampler, eta, seed, batch, signal };
 }

@@ -69,7 +69,7 @@ describe('ldlm sample', () => {
     [['--model', 'RUN', '--sampler', 'heun', '--eta', '1'], 2, /error: eta must be left out for heun, which has none, got 1/],
     [['--model', 'no-such-run'], 1, /error: --model must be a run folder with a finished checkpoint .* got 'no-such-run'/],
     [['--model', 'RUN', '--count', '0'], 2, /It must be a whole number >= 1, got 0/],
-    [['--model', 'RUN', '--sampler', 'euler'], 2, /Allowed choices are ddim, ddpm, heun, sde/],
+    [['--model', 'RUN', '--sampler', 'euler'], 2, /Allowed choices are ddim, ddpm, dpmpp, heun, sde/],
     [[], 2, /required option '--model <run>' not specified/],
   ])('answers %j with exit code %i and what to do', async (flags, code, message) => {
     const ended = await ldlm(['sample', ...flags.map((flag) => (flag === 'RUN' ? world.run : flag))]);
@@ -83,7 +83,7 @@ describe('LDLM', () => {
     [{ count: 0 }, 'count must be a whole number >= 1, got 0'],
     [{ steps: 1.5 }, 'steps must be a whole number >= 1, got 1.5'],
     [{ seed: -1 }, 'seed must be a whole number >= 0, got -1'],
-    [{ sampler: 'euler' as 'ddim' }, 'sampler must be one of ddim, ddpm, heun, sde, got euler'],
+    [{ sampler: 'euler' as 'ddim' }, 'sampler must be one of ddim, ddpm, dpmpp, heun, sde, got euler'],
     [{ sampler: 'sde' as const, eta: 0 }, 'eta must be left out for sde, which has none, got 0'],
   ])('refuses %j', async (options, message) => {
     await expect(model.sample(options)).rejects.toMatchObject({ code: 'ERR_LDLM_INVALID_ARGUMENT', message });

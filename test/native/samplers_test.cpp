@@ -55,13 +55,28 @@ TEST(Samplers, HeunReproducesAGaussianInFewSteps) {
   expect_gaussian(sample_heun(exact_denoiser, kSchedule, uniform_grid(60), start()), 0.02);
 }
 
-TEST(Samplers, HeunIsOfSecondOrderAndDdimOfFirst) {
+TEST(Samplers, DpmppReproducesAGaussianInFewSteps) {
+  expect_gaussian(sample_dpmpp(exact_denoiser, kSchedule, uniform_grid(100), start(), 0, noise), 0.02);
+  expect_gaussian(sample_dpmpp(exact_denoiser, kSchedule, uniform_grid(200), start(), 1, noise), 0.02);
+}
+
+// With one step there is no step before: first order, and so DDIM's and DDPM's.
+TEST(Samplers, DpmppTakesItsFirstStepAsDdimDoes) {
+  for (const double eta : {0.0, 1.0}) {
+    const Tensor x = start(), ours = sample_dpmpp(exact_denoiser, kSchedule, {0.9, 0.4}, x, eta, noise);
+    EXPECT_LT(test::max_difference(ours, sample_ddim(exact_denoiser, kSchedule, {0.9, 0.4}, x, eta, noise)), 1e-12);
+  }
+}
+
+TEST(Samplers, HeunAndDpmppAreOfSecondOrderAndDdimOfFirst) {
   const Tensor x = start();
   const Tensor exact = sample_heun(exact_denoiser, kSchedule, uniform_grid(4001), x);
   const auto error = [&](const Tensor& z) { return (z - exact).abs().max().item<double>(); };
   const auto heun = [&](int64_t intervals) { return error(sample_heun(exact_denoiser, kSchedule, uniform_grid(intervals + 1), x)); };
   const auto ddim = [&](int64_t intervals) { return error(sample_ddim(exact_denoiser, kSchedule, uniform_grid(intervals + 1), x, 0, noise)); };
+  const auto dpmpp = [&](int64_t intervals) { return error(sample_dpmpp(exact_denoiser, kSchedule, uniform_grid(intervals + 1), x, 0, noise)); };
   EXPECT_NEAR(std::log2(heun(80) / heun(160)), 2, 0.4);
+  EXPECT_NEAR(std::log2(dpmpp(80) / dpmpp(160)), 2, 0.4);
   EXPECT_NEAR(std::log2(ddim(80) / ddim(160)), 1, 0.3);
 }
 
