@@ -9,6 +9,9 @@ export { type SampleOptions, type SamplerName, samplers } from './api/sample_opt
 export { Scorer, type ScoredRow, type ScoreOptions } from './api/scorer.js';
 export { setThreads } from './api/threads.js';
 export { JointTrainer, type TrainerOptions, type TrainMetrics } from './api/trainer.js';
+export { type BaselineConfig, baselineFor, type BaselineKind, setBaseline, type SizeToMatch } from './baselines/config.js';
+export { BaselineModel, type BaselineSampleOptions } from './baselines/model.js';
+export { type BaselineMetrics, BaselineTrainer } from './baselines/trainer.js';
 export { applySet, jsonSchema, parseConfig } from './config/parse.js';
 export { type PresetName, presetNames, presets } from './config/presets.js';
 export type { LdlmConfig } from './config/types.js';

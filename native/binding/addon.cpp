@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "binding/baseline_wrap.h"
 #include "binding/encoder_wrap.h"
 #include "binding/lm_trainer_wrap.h"
 #include "binding/model_wrap.h"
@@ -76,10 +77,13 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define("JointTrainer", state->trainer, TrainerWrap::define(env), "create", TrainerWrap::create);
   define("LmTrainer", state->lm_trainer, LmTrainerWrap::define(env), "create", LmTrainerWrap::create);
   define("Scorer", state->scorer, ScorerWrap::define(env), "load", ScorerWrap::load);
+  define("BaselineTrainer", state->baseline_trainer, BaselineTrainerWrap::define(env), "create", BaselineTrainerWrap::create);
+  define("Baseline", state->baseline, BaselineWrap::define(env), "load", BaselineWrap::load);
 
   exports.Set("torchVersion", TORCH_VERSION);
   exports.Set("cudaAvailable", Napi::Boolean::New(env, at::hasCUDA()));
   exports.Set("countParameters", Napi::Function::New(env, count_model_parameters));
+  exports.Set("countBaselineParameters", Napi::Function::New(env, count_baseline_parameters));
   exports.Set("exportTensors", Napi::Function::New(env, export_tensors));
   exports.Set("clusterFeatures", Napi::Function::New(env, cluster_features));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));

@@ -101,6 +101,16 @@ MuonConfig to_muon(ObjectReader reader) {
   return config;
 }
 
+}  // namespace
+
+OptimizerConfig to_optimizer_config(ObjectReader& reader) {
+  OptimizerConfig config = {reader.number("beta1"), reader.number("beta2"), reader.number("eps"), reader.number("weightDecay"), reader.number("clip"), {}};
+  if (!reader.is_null("muon")) config.muon = to_muon(reader.object("muon"));
+  return config;
+}
+
+namespace {
+
 TrainConfig to_train(ObjectReader reader) {
   TrainConfig config;
   config.steps = reader.integer("steps");
@@ -109,8 +119,7 @@ TrainConfig to_train(ObjectReader reader) {
   config.warmup_steps = reader.integer("warmupSteps");
   config.cooldown_steps = reader.integer("cooldownSteps");
   config.lr = reader.number("lr");
-  config.optimizer = {reader.number("beta1"), reader.number("beta2"), reader.number("eps"), reader.number("weightDecay"), reader.number("clip"), {}};
-  if (!reader.is_null("muon")) config.optimizer.muon = to_muon(reader.object("muon"));
+  config.optimizer = to_optimizer_config(reader);
   config.ema = reader.number("ema");
   config.seed = static_cast<uint64_t>(reader.integer("seed"));
   config.bfloat16 = reader.boolean("bfloat16");

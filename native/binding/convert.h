@@ -32,6 +32,7 @@ class ObjectReader {
 ModelConfig to_model_config(ObjectReader reader);
 PretrainedEncoderConfig to_encoder_config(ObjectReader reader);
 JointTrainerConfig to_joint_trainer_config(ObjectReader reader);
+OptimizerConfig to_optimizer_config(ObjectReader& reader);  // the keys of the optimiser among those of a training
 TimestepSampler::State to_timestep_state(ObjectReader reader);
 at::Device to_device(const std::string& name);
 

@@ -11,7 +11,7 @@ struct Environment {
   explicit Environment(Napi::Env env) : executor(env) {}
 
   Executor executor;
-  Napi::FunctionReference encoder, model, trainer, lm_trainer, scorer;  // constructors of the wrapped classes
+  Napi::FunctionReference encoder, model, trainer, lm_trainer, scorer, baseline, baseline_trainer;  // constructors of the wrapped classes
 };
 
 inline Environment& environment(Napi::Env env) { return *env.GetInstanceData<Environment>(); }

@@ -12,20 +12,8 @@ constexpr int64_t kLargeSample = 1 << 16;
 
 bool is_large(const ModelConfig& config) { return config.latents * config.dit.width >= kLargeSample; }
 
-// Runs the jobs 0 ... count - 1 on a CPU: one core each, or one after another on all cores where a sample is large. What a job computes
-// does not depend on the others.
 void run_jobs(const ModelConfig& config, int64_t count, const std::function<void(int64_t)>& job) {
-  const auto run = [&](int64_t begin, int64_t end) {
-    const c10::InferenceMode inference;
-    for (int64_t i = begin; i < std::min(end, count); ++i) job(i);
-  };
-  if (is_large(config)) {
-    run(0, count);
-  } else {
-    // At least one piece a thread, empty or not: a lone piece would run outside a parallel region, and its matrix products, then
-    // split over threads, would round differently.
-    at::parallel_for(0, std::max<int64_t>(count, at::get_num_threads()), 1, run);
-  }
+  for_each_job(config.latents * config.dit.width, count, job);
 }
 
 std::vector<Tensor> rows_of(const std::vector<Tensor>& tensors, int64_t first, int64_t count) {
@@ -47,6 +35,20 @@ Tensor decode(const LDLM& model, const Tensor& z_BND) {
 }
 
 }  // namespace
+
+void for_each_job(int64_t activations, int64_t count, const std::function<void(int64_t)>& job) {
+  const auto run = [&](int64_t begin, int64_t end) {
+    const c10::InferenceMode inference;
+    for (int64_t i = begin; i < std::min(end, count); ++i) job(i);
+  };
+  if (activations >= kLargeSample) {
+    run(0, count);
+  } else {
+    // At least one piece a thread, empty or not: a lone piece would run outside a parallel region, and its matrix products, then
+    // split over threads, would round differently.
+    at::parallel_for(0, std::max<int64_t>(count, at::get_num_threads()), 1, run);
+  }
+}
 
 int64_t samples_together(const LDLM& model) {
   const c10::InferenceMode inference;

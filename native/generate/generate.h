@@ -43,6 +43,10 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
 // Found by trying it, at the price of 8 to 12 evaluations of a sample.
 int64_t samples_together(const LDLM& model);
 
+// Runs the jobs 0 ... count - 1 on a CPU, in inference mode: one core each, or one after another on all cores where a sample is large
+// (`activations`, positions x width). What a job computes does not depend on the others.
+void for_each_job(int64_t activations, int64_t count, const std::function<void(int64_t)>& job);
+
 // Applies `network` to one sample of the batch at a time on a CPU (several at once, one core each, for small networks), and to the whole
 // batch elsewhere. Inputs and output have the batch as first dimension. With `together` > 1, that many samples at a time as long as
 // no core is left without.

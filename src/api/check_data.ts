@@ -11,6 +11,18 @@ import type { PretrainedEncoder } from './pretrained_encoder.js';
 
 /** @throws LdlmError ERR_LDLM_CONFIG for rows of another length or packing, or ids of another tokenizer than the encoder's */
 export async function checkData(data: Shards, config: LdlmConfig, encoder: PretrainedEncoder): Promise<void> {
+  checkRows(data, config);
+  if (data.vocabulary > encoder.shape.vocabulary) {
+    throw new LdlmError(
+      'ERR_LDLM_CONFIG',
+      `the data must be made with the encoder's tokenizer: it has ${data.vocabulary} token ids, the encoder ${encoder.shape.vocabulary}`,
+    );
+  }
+  await checkTokenizer(data, encoder);
+}
+
+/** @throws LdlmError ERR_LDLM_CONFIG for rows of another length or packing */
+export function checkRows(data: Shards, config: { model: { maxLength: number }; data: Pick<LdlmConfig['data'], 'packing'> }): void {
   const { maxLength } = config.model;
   if (data.length !== maxLength) {
     throw new LdlmError('ERR_LDLM_CONFIG', `model.maxLength must be the length of the prepared data (${data.length}), got ${maxLength}`);
@@ -19,13 +31,6 @@ export async function checkData(data: Shards, config: LdlmConfig, encoder: Pretr
   if (data.packing !== packing) {
     throw new LdlmError('ERR_LDLM_CONFIG', `data.packing must be that of the prepared data (${data.packing}), got ${packing}. Set data.packing=${data.packing}`);
   }
-  if (data.vocabulary > encoder.shape.vocabulary) {
-    throw new LdlmError(
-      'ERR_LDLM_CONFIG',
-      `the data must be made with the encoder's tokenizer: it has ${data.vocabulary} token ids, the encoder ${encoder.shape.vocabulary}`,
-    );
-  }
-  await checkTokenizer(data, encoder);
 }
 
 /** Ids mean nothing to an encoder whose tokenizer gives them to other tokens. One that comes without a tokenizer.json is believed. */

@@ -10,6 +10,7 @@ import { loadNative } from './native.js';
 import type { NativeModel } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
 import { type Checkpoint, openCheckpoint, tokenizerOf } from './run_folder.js';
+import { cutAtEnd, toSamples } from './sample_rows.js';
 import { resolveSampleOptions, type SampleOptions, type ResolvedSampleOptions } from './sample_options.js';
 
 export interface Sample {
@@ -177,7 +178,7 @@ export class LDLM implements AsyncDisposable {
       const correct = real.filter((id, i) => back[i] === id).length;
       results.push({
         text,
-        reconstructed: await this.tokenizer.decode(this.cut([...back.subarray(0, real.length)])),
+        reconstructed: await this.tokenizer.decode(cutAtEnd([...back.subarray(0, real.length)], this.endOfRow)),
         accuracy: correct / real.length,
       });
     }
@@ -223,17 +224,13 @@ export class LDLM implements AsyncDisposable {
     }
   }
 
-  private async toSamples(ids: Int32Array, { seed }: ResolvedSampleOptions, first: number): Promise<Sample[]> {
-    const L = this.config.model.maxLength;
-    const rows = Array.from({ length: ids.length / L }, (_, row) => this.cut([...ids.subarray(row * L, (row + 1) * L)]));
-    const texts = await this.tokenizer.decodeBatch(rows);
-    return rows.map((row, i) => ({ index: first + i, seed, text: texts[i]!, ids: row }));
+  private toSamples(ids: Int32Array, { seed }: ResolvedSampleOptions, first: number): Promise<Sample[]> {
+    const { tokenizer, endOfRow: endId } = this;
+    return toSamples(ids, { length: this.config.model.maxLength, endId, tokenizer, seed, first });
   }
 
-  /** Padded data hold one document a row, which ends at the first end of text; wrapped rows may hold several. */
-  private cut(ids: number[]): number[] {
-    const { endId } = this.tokenizer;
-    const end = endId === null || this.config.data.packing === 'wrap' ? -1 : ids.indexOf(endId);
-    return end < 0 ? ids : ids.slice(0, end);
+  /** The token that ends a row: padded data hold one document a row, wrapped rows may hold several. */
+  private get endOfRow(): number | null {
+    return this.config.data.packing === 'pad' ? this.tokenizer.endId : null;
   }
 }

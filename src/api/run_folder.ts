@@ -51,13 +51,19 @@ export function checkpointFolder(run: string, step: number): string {
  * @throws LdlmError ERR_LDLM_IO if the checkpoint named by `latest` is broken
  */
 export async function latestCheckpoint(run: string): Promise<Checkpoint | null> {
+  const folder = await latestFolder(run);
+  return folder === null ? null : readCheckpoint(folder);
+}
+
+/** The folder that RUN/checkpoints/latest names, or null. */
+export async function latestFolder(run: string): Promise<string | null> {
   const pointer = join(run, 'checkpoints', 'latest');
   if (!(await exists(pointer))) return null;
   const name = (await readFile(pointer, 'utf8')).trim();
   if (!/^step-\d+$/.test(name)) {
     throw new LdlmError('ERR_LDLM_IO', `${pointer} must name a checkpoint folder such as step-500, got '${name.slice(0, 40)}'`);
   }
-  return readCheckpoint(join(run, 'checkpoints', name));
+  return join(run, 'checkpoints', name);
 }
 
 /**
@@ -84,7 +90,8 @@ async function readCheckpoint(folder: string): Promise<Checkpoint> {
   return { folder, config, state: state.data, samplingOnly: !(await exists(join(folder, 'optimizer.safetensors'))) };
 }
 
-async function readJson(file: string): Promise<unknown> {
+/** @throws LdlmError ERR_LDLM_IO */
+export async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'));
   } catch (cause) {
@@ -92,28 +99,35 @@ async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/**
- * Writes a checkpoint so that its name only ever stands for a complete one: `saveTensors` fills a temporary folder, the JSON
- * files join it, everything is synced, renamed, and `latest` moves last. A failure leaves the run as it was: what was half written
- * goes, since on a full disk it would stand in the way of the next attempt.
- */
-export async function writeCheckpoint(
+/** Writes a checkpoint; `saveTensors` fills a folder. Returns the checkpoint's. */
+export function writeCheckpoint(
   run: string,
   config: LdlmConfig,
   encoder: EncoderShape,
   saveTensors: (folder: string) => Promise<TrainedState>,
 ): Promise<string> {
+  return writeCheckpointFolder(run, config, async (folder) => {
+    const { step, timesteps, lossByTimestep } = await saveTensors(folder);
+    return checkpointState(config, encoder, { step, timesteps, lossByTimestep });
+  });
+}
+
+/**
+ * Writes a checkpoint so that its name only ever stands for a complete one: `saveTensors` fills a temporary folder and gives the
+ * state, the JSON files join it, everything is synced, renamed, and `latest` moves last. A failure leaves the run as it was: what was half
+ * written goes, since on a full disk it would stand in the way of the next attempt.
+ */
+export async function writeCheckpointFolder(run: string, config: object, saveTensors: (folder: string) => Promise<{ step: number }>): Promise<string> {
   const temporary = join(run, 'checkpoints', `.writing-${process.pid}`);
   try {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true }).catch(ioError(temporary, 'a folder that can be made'));
-    const { step, timesteps, lossByTimestep } = await saveTensors(temporary);
-    const state = checkpointState(config, encoder, { step, timesteps, lossByTimestep });
+    const state = await saveTensors(temporary);
     await writeJson(join(temporary, 'config.json'), config);
     await writeJson(join(temporary, 'state.json'), state);
-    const folder = checkpointFolder(run, step);
+    const folder = checkpointFolder(run, state.step);
     await syncAndRename(temporary, folder, { replace: true });
-    await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${step}\n`);
+    await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${state.step}\n`);
     return folder;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first failure is the one to tell

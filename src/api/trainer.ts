@@ -192,7 +192,8 @@ export class JointTrainer implements AsyncDisposable {
   }
 }
 
-function checkResume({ out, resume = 'auto' }: TrainerOptions, found: boolean): void {
+/** @throws LdlmError ERR_LDLM_STATE if `options.resume` does not allow what was found */
+export function checkResume({ out, resume = 'auto' }: Pick<TrainerOptions, 'out' | 'resume'>, found: boolean): void {
   if (resume === 'never' && found) {
     throw new LdlmError('ERR_LDLM_STATE', `--resume never must get a folder without a run, got ${out}, which has checkpoints. Choose another --out or --resume auto`);
   }

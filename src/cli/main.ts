@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<Command>> = {
   train: async () => (await import('./train.js')).trainCommand(),
   sample: async () => (await import('./sample.js')).sampleCommand(),
   eval: async () => (await import('./eval.js')).evalCommand(),
+  baseline: async () => (await import('./baseline.js')).baselineCommand(),
   reconstruct: async () => (await import('./reconstruct.js')).reconstructCommand(),
   export: async () => (await import('./export.js')).exportCommand(),
   hidden: async () => (await import('./hidden.js')).hiddenCommand(),

@@ -38,7 +38,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
     const progress = createProgress({ total: count, unit: 'texts', label: 'sampling' });
     const onProgress = (done: number): void => progress.update(done);
     const { samples, stats } = await model.sample({ ...options, signal, onProgress }).finally(() => progress.stop());
-    const lines = samples.map((sample) => format(sample, flags.format) + '\n').join('');
+    const lines = samples.map((sample) => formatSample(sample, flags.format) + '\n').join('');
     if (flags.out) await writeFileAtomic(flags.out, lines);
     else process.stdout.write(lines);
     const { evaluations, seconds, tokensPerSecond } = stats;
@@ -49,6 +49,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
   });
 }
 
-function format({ index, seed, text, ids }: Sample, as: 'text' | 'jsonl'): string {
+/** A sample as a line of the output. */
+export function formatSample({ index, seed, text, ids }: Sample, as: 'text' | 'jsonl'): string {
   return as === 'jsonl' ? JSON.stringify({ index, seed, text, ids }) : text.replaceAll('\n', ' ');
 }

@@ -13,11 +13,10 @@ import { configShape, type LdlmConfig } from './types.js';
  * @example const config = parseConfig(JSON.parse(await readFile('config.json', 'utf8')));
  */
 export function parseConfig(input: unknown): LdlmConfig {
-  const result = configShape.safeParse(input, { reportInput: true });
-  if (!result.success) throw configError([...new Set(result.error.issues.flatMap(describeIssue))]);
-  const problems = crossFieldProblems(result.data);
+  const config = parseWith(configShape, input);
+  const problems = crossFieldProblems(config);
   if (problems.length > 0) throw configError(problems);
-  return result.data;
+  return config;
 }
 
 /**
@@ -27,9 +26,21 @@ export function parseConfig(input: unknown): LdlmConfig {
  * @example applySet(presets.tiny(), 'train.lr=3e-4', 'recipe.encoderWarmup=null')
  */
 export function applySet(config: LdlmConfig, ...assignments: string[]): LdlmConfig {
+  return parseConfig(assigned(config, assignments));
+}
+
+/** A copy of any configuration with the assignments applied, not yet checked; only keys that are there can be set. */
+export function assigned(config: object, assignments: readonly string[]): unknown {
   const edited: unknown = structuredClone(config);
   for (const assignment of assignments) assign(edited, assignment);
-  return parseConfig(edited);
+  return edited;
+}
+
+/** What `schema` makes of `input`: all problems in one error. */
+export function parseWith<T>(schema: z.ZodType<T>, input: unknown): T {
+  const result = schema.safeParse(input, { reportInput: true });
+  if (!result.success) throw configError([...new Set(result.error.issues.flatMap(describeIssue))]);
+  return result.data;
 }
 
 /** The JSON Schema (draft 2020-12) of a configuration file, for editors. Rules across fields are not part of it. */
