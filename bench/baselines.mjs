@@ -72,7 +72,7 @@ async function openLdlm(folder) {
     weights: join(checkpoint, 'ema.safetensors'), config, scheduleD: diffusion.scheduleD, timesteps: null, device: 'cpu', samplingOnly: false,
   });
   rmSync(folder, { recursive: true, force: true });
-  const request = { firstIndex: 0, count: 1, steps: ldlmSteps, sampler: 'ddim', eta: 1, uMin: 0.05, seed: 0, previewEvery: 0 };
+  const request = { firstIndex: 0, count: 1, steps: ldlmSteps, sampler: 'ddim', eta: 1, temperature: 1, uniformGrid: false, uMin: 0.05, seed: 0, previewEvery: 0 };
   return async () => {
     await loaded.sample(request, 1, null);
     return { share: 1, rows: 1 };

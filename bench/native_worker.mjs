@@ -60,7 +60,7 @@ async function openSampling(work) {
     device,
     samplingOnly: false,
   });
-  const request = { firstIndex: 0, count, steps, sampler: 'ddim', eta: 1, uMin: 0.05, seed: 0, previewEvery: 0 };
+  const request = { firstIndex: 0, count, steps, sampler: 'ddim', eta: 1, temperature: 1, uniformGrid: false, uMin: 0.05, seed: 0, previewEvery: 0 };
   return () => model.sample(request, 1, null);
 }
 

@@ -5,7 +5,7 @@ export { LDLM, type LoadOptions, type Reconstruction, type Sample, type SamplePr
 export { type LmConfig, type LmProgress, type LmResult, lmDefaults, pretrainLm } from './api/lm_pretrainer.js';
 export type { ParameterCounts } from './api/native_types.js';
 export { PretrainedEncoder } from './api/pretrained_encoder.js';
-export { type SampleOptions, type SamplerName, samplers } from './api/sample_options.js';
+export { type GridName, type SampleOptions, type SamplerName, samplers } from './api/sample_options.js';
 export { Scorer, type ScoredRow, type ScoreOptions } from './api/scorer.js';
 export { setThreads } from './api/threads.js';
 export { JointTrainer, type TrainerOptions, type TrainMetrics } from './api/trainer.js';

@@ -91,6 +91,7 @@ RecipeConfig to_recipe(ObjectReader reader) {
   if (!reader.is_null("encoderWarmup")) config.encoder_warmup = to_warmup(reader.object("encoderWarmup"));
   if (!reader.is_null("adaptiveTimesteps")) config.adaptive_timesteps = to_adaptive(reader.object("adaptiveTimesteps"));
   config.decoder_noise = reader.number("decoderNoise");
+  config.stopped_target = reader.boolean("stoppedTarget");
   reader.finish();
   return config;
 }
@@ -161,7 +162,8 @@ ModelConfig to_model_config(ObjectReader reader) {
                               to_stack(reader.object("latentEncoder")),
                               to_stack(reader.object("latentDecoder")),
                               to_stack(reader.object("tokenDecoder")),
-                              to_dit(reader.object("dit"))};
+                              to_dit(reader.object("dit")),
+                              reader.boolean("freeScale")};
   reader.finish();
   return config;
 }

@@ -19,6 +19,8 @@ SampleRequest to_request(ObjectReader reader) {
   TORCH_CHECK_VALUE(found != kSamplers.end(), "sampler must be ddim, dpmpp, heun or sde, got ", sampler);
   request.sampler = found->second;
   request.eta = reader.number("eta");
+  request.temperature = reader.number("temperature");
+  request.uniform_grid = reader.boolean("uniformGrid");
   request.u_min = reader.number("uMin");
   request.seed = static_cast<uint64_t>(reader.integer("seed"));
   request.preview_every = reader.integer("previewEvery");

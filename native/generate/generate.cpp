@@ -106,9 +106,10 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
   };
   const NoiseFn step_noise = [&](int64_t k) { return noise(RandomPurpose::kSamplerNoise, k); };
 
-  const Tensor start = noise(RandomPurpose::kInitialNoise, 0);
+  const Tensor start = request.temperature * noise(RandomPurpose::kInitialNoise, 0);  // times 1 changes no bit
   const bool heun = request.sampler == SamplerKind::kHeun;  // two evaluations an interval, one at the end
-  const std::vector<double> grid = timesteps.grid(heun ? (request.steps - 1) / 2 + 1 : request.steps, request.u_min);
+  const TimestepSampler unwarped(std::nullopt, 0);
+  const std::vector<double> grid = (request.uniform_grid ? unwarped : timesteps).grid(heun ? (request.steps - 1) / 2 + 1 : request.steps, request.u_min);
   const Tensor z0_hat = heun                                   ? sample_heun(denoise, schedule, grid, start)
                         : request.sampler == SamplerKind::kDpmpp ? sample_dpmpp(denoise, schedule, grid, start, request.eta, step_noise)
                         : request.sampler == SamplerKind::kSde ? sample_sde(denoise, schedule, grid, start, step_noise)

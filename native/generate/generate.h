@@ -14,6 +14,8 @@ struct SampleRequest {
   int64_t steps;               // evaluations of the denoiser, at most
   SamplerKind sampler;
   double eta;                  // kDdim and kDpmpp: 0 deterministic, 1 ancestral
+  double temperature;          // deviation of the initial noise; 1 is what the model was trained for
+  bool uniform_grid;           // schedule times evenly in u, not through the learned warp
   double u_min;                // schedule time of the last evaluation
   uint64_t seed;
   int64_t preview_every;       // decode the current estimate every so many evaluations; 0: never
@@ -33,8 +35,8 @@ struct SampleResult {
   int64_t evaluations;
 };
 
-// A sample is a function of (weights, seed, its number, steps, sampler, eta) and not of the batch: the noise comes by counter, and
-// on a CPU every sample goes through the networks alone, or with so few others that nothing changes (samples_together).
+// A sample is a function of (weights, seed, its number, steps, sampler, eta, temperature, grid) and not of the batch: the noise comes by
+// counter, and on a CPU every sample goes through the networks alone, or with so few others that nothing changes (samples_together).
 SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& timesteps, const SampleRequest& request,
                       const SampleObserver& observe);
 

@@ -21,6 +21,7 @@ struct ModelConfig {
   int64_t vocabulary;    // V, of the pretrained LM
   StackConfig latent_encoder, latent_decoder, token_decoder;
   DitConfig dit;
+  bool free_scale;  // z0 without its final RMS norm
 };
 
 }  // namespace ldlm

@@ -9,7 +9,8 @@ constexpr double kPositionScale = 0.3;
 
 LatentEncoder::LatentEncoder(const ModelConfig& config, const at::TensorOptions& options)
     : queries_ND(at::empty({config.latents, config.latent_width}, options)),
-      positions_LH(at::empty({config.max_length, config.hidden_width}, options)) {
+      positions_LH(at::empty({config.max_length, config.hidden_width}, options)),
+      free_scale(config.free_scale) {
   if (config.latents == config.max_length) {
     query_input = Linear(config.hidden_width, config.latent_width, false, options);
   }
@@ -23,7 +24,7 @@ Tensor LatentEncoder::operator()(const Tensor& h_BLH) const {
   Tensor x = (kPositionScale * queries_ND).expand({h_BLH.size(0), -1, -1});             // [B, N, D]
   if (query_input.weight.defined()) x = x + query_input(h_BLH);
   for (const PerceiverBlock& block : blocks) x = block(x, context);
-  return rms_normalize(x);
+  return free_scale ? x : rms_normalize(x);
 }
 
 void LatentEncoder::reset_parameters(at::Generator& generator) {

@@ -124,13 +124,13 @@ JointTrainer::Losses JointTrainer::losses_of(const Batch& part, int64_t first_ro
   const Tensor targets_BL = part.ids_BL.masked_fill(real_BL.logical_not(), -1);
   losses.token = vocabulary_cross_entropy(features_BLH.flatten(0, 1), model_.token_decoder.head.weight, targets_BL.flatten()) / real_tokens;
 
-  // Diffusion: its gradient reaches the encoder through x_u and through the target, scaled by gamma.
+  // Diffusion: its gradient reaches the encoder through x_u and (unless stopped) through the target, scaled by gamma.
   const Tensor target_BND = scale_gradient(z0_BND, gamma);
   losses.u_B = draw_timesteps(first_row, rows);
   const Tensor a_B11 = schedule_.signal(losses.u_B).view({-1, 1, 1}), s_B11 = schedule_.noise(losses.u_B).view({-1, 1, 1});
   const Tensor x_BND = a_B11 * target_BND + s_B11 * noise_like(z0_BND, RandomPurpose::kDiffusionNoise);
   const Tensor z0_hat_BND = model_.denoise(x_BND, losses.u_B, self_condition(x_BND.detach(), losses.u_B, first_row));
-  losses.diffusion_B = diffusion_mse(z0_hat_BND, target_BND);
+  losses.diffusion_B = diffusion_mse(z0_hat_BND, config_.recipe.stopped_target ? target_BND.detach() : target_BND);
   losses.diffusion = losses.diffusion_B.sum() / static_cast<double>(config_.train.batch);
 
   losses.total = losses.diffusion + losses.token;

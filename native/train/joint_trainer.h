@@ -16,6 +16,7 @@ struct RecipeConfig {
   std::optional<EncoderWarmup> encoder_warmup;     // ingredient (2); nothing: gamma = 1 from the start
   std::optional<AdaptiveTimesteps> adaptive_timesteps;  // ingredient (3); nothing: u uniform
   double decoder_noise;                            // ingredient (4), sigma_dec
+  bool stopped_target;                             // L_diff reaches the encoder through x_u only, not through its target
 };
 
 struct TrainConfig {

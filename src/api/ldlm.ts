@@ -208,12 +208,13 @@ export class LDLM implements AsyncDisposable {
     previewEvery: number,
     onEvaluation: ((step: number, ids: Int32Array | null) => void) | null,
   ): Promise<{ samples: Sample[]; evaluations: number }> {
-    const { steps, sampler, eta, seed, signal } = options;
+    const { steps, sampler, eta, temperature, grid, seed, signal } = options;
     const count = Math.min(options.batch, options.count - first);
     const token = nextToken++;
     const abort = (): void => this.native.abort(token);
     if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'sampling was aborted before it began');
-    const request = { firstIndex: first, count, steps, sampler, eta, uMin: LAST_SCHEDULE_TIME, seed, previewEvery };
+    const uniformGrid = grid === 'uniform';
+    const request = { firstIndex: first, count, steps, sampler, eta, temperature, uniformGrid, uMin: LAST_SCHEDULE_TIME, seed, previewEvery };
     const running = callNative(() => this.native.sample(request, token, onEvaluation));
     signal?.addEventListener('abort', abort);
     try {

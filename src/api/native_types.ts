@@ -71,6 +71,8 @@ export interface NativeSampleRequest {
   steps: number;
   sampler: 'ddim' | 'dpmpp' | 'heun' | 'sde';
   eta: number;
+  temperature: number;
+  uniformGrid: boolean;
   uMin: number;
   seed: number;
   previewEvery: number;

@@ -4,6 +4,7 @@
 import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { withLaterFields } from '../config/later_fields.js';
 import { parseConfig } from '../config/parse.js';
 import { type EncoderShape } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
@@ -82,7 +83,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 async function readCheckpoint(folder: string): Promise<Checkpoint> {
-  const config = parseConfig(await readJson(join(folder, 'config.json')));
+  const config = parseConfig(withLaterFields(await readJson(join(folder, 'config.json'))));
   const state = stateShape.safeParse(await readJson(join(folder, 'state.json')));
   if (!state.success) {
     throw new LdlmError('ERR_LDLM_IO', `${join(folder, 'state.json')} must be the state of a checkpoint: ${z.prettifyError(state.error)}`);

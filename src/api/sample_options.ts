@@ -5,6 +5,9 @@ import { LdlmError } from './errors.js';
 export const samplers = ['ddim', 'ddpm', 'dpmpp', 'heun', 'sde'] as const;
 export type SamplerName = (typeof samplers)[number];
 
+export const grids = ['learned', 'uniform'] as const;
+export type GridName = (typeof grids)[number];
+
 /** On the story corpus ancestral noise beat the deterministic sampler at 8 steps and more. */
 export const defaultSampler: SamplerName = 'ddpm';
 
@@ -17,6 +20,10 @@ export interface SampleOptions {
   sampler?: SamplerName;
   /** Share of fresh noise, 0 to 1; default 0 for ddim, 1 for ddpm and dpmpp; the others have none. */
   eta?: number;
+  /** Deviation of the initial noise, > 0; default 1, what the model was trained for. Less gives text nearer to the mode, and less of it. */
+  temperature?: number;
+  /** Schedule times of the evaluations: even under the learned warp (default), or even in u. Without adaptive timesteps both are the same. */
+  grid?: GridName;
   /** 0 to 2^53 - 1, default 0. */
   seed?: number;
   /** Texts denoised at once, default 32. Changes speed and memory, not the texts. */
@@ -30,6 +37,8 @@ export interface ResolvedSampleOptions {
   steps: number;
   sampler: 'ddim' | 'dpmpp' | 'heun' | 'sde';
   eta: number;
+  temperature: number;
+  grid: GridName;
   seed: number;
   batch: number;
   signal: AbortSignal | undefined;
@@ -37,7 +46,7 @@ export interface ResolvedSampleOptions {
 
 /** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT naming the option, what it must be and what it was */
 export function resolveSampleOptions(options: SampleOptions): ResolvedSampleOptions {
-  const { count = 1, steps = 32, sampler = defaultSampler, seed = 0, batch = 32, signal } = options;
+  const { count = 1, steps = 32, sampler = defaultSampler, temperature = 1, grid = 'learned', seed = 0, batch = 32, signal } = options;
   whole('count', count, 1);
   whole('steps', steps, 1);
   whole('seed', seed, 0);
@@ -46,7 +55,9 @@ export function resolveSampleOptions(options: SampleOptions): ResolvedSampleOpti
   if (options.eta !== undefined && (sampler === 'heun' || sampler === 'sde')) throw invalid('eta', `left out for ${sampler}, which has none`, options.eta);
   const eta = options.eta ?? (sampler === 'ddpm' || sampler === 'dpmpp' ? 1 : 0);
   if (!(eta >= 0 && eta <= 1)) throw invalid('eta', '0 to 1', eta);
-  return { count, steps, sampler: sampler === 'ddpm' ? 'ddim' : sampler, eta, seed, batch, signal };
+  if (!(temperature > 0 && Number.isFinite(temperature))) throw invalid('temperature', 'a number > 0', temperature);
+  if (!grids.includes(grid)) throw invalid('grid', `one of ${grids.join(', ')}`, grid);
+  return { count, steps, sampler: sampler === 'ddpm' ? 'ddim' : sampler, eta, temperature, grid, seed, batch, signal };
 }
 
 function whole(name: string, value: number, least: number): void {

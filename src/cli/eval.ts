@@ -76,11 +76,13 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
   process.stderr.write(`written: ${join(flags.out, 'eval.json')}, ${join(flags.out, 'samples.jsonl')}\n`);
 }
 
-function loadScorer(source: string, device: SampleFlags['device'], signal: AbortSignal): Promise<Scorer> {
+/** The scorer of a command's --scorer, from a folder or the hub. */
+export function loadScorer(source: string, device: SampleFlags['device'], signal: AbortSignal): Promise<Scorer> {
   return showingDownload(source, (onDownload) => Scorer.load(source, { device, onDownload, signal }));
 }
 
-async function firstTexts(file: string, column: string, count: number): Promise<string[]> {
+/** The first `count` documents of a file. */
+export async function firstTexts(file: string, column: string, count: number): Promise<string[]> {
   const texts: string[] = [];
   for await (const { text } of readDocuments(file, { column })) if (texts.push(text) === count) break;
   return texts;
@@ -106,7 +108,7 @@ function progressOfStages(): { update: (stage: string, done: number, total: numb
 }
 
 /** Fields of a result that are conditions, which the head of the table says once. */
-const CONDITIONS = ['sampler', 'steps', 'eta', 'seed', 'count', 'precision', 'model', 'scorer', 'machine', 'protocol', 'notes', 'samples'];
+const CONDITIONS = ['sampler', 'steps', 'eta', 'temperature', 'grid', 'seed', 'count', 'precision', 'model', 'scorer', 'machine', 'protocol', 'notes', 'samples'];
 
 function table(results: readonly EvaluationResult[]): string {
   const { model, sampler, steps, eta, seed, count, machine } = results[0]!;

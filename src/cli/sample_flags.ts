@@ -1,8 +1,8 @@
 // The flags of sampling, shared by the commands that sample.
 
 import { type Command, Option } from 'commander';
-import type { SampleOptions, SamplerName } from '../api/sample_options.js';
-import { defaultSampler, resolveSampleOptions, samplers } from '../api/sample_options.js';
+import type { GridName, SampleOptions, SamplerName } from '../api/sample_options.js';
+import { defaultSampler, grids, resolveSampleOptions, samplers } from '../api/sample_options.js';
 import { checkUsage, deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
 
 export interface SampleFlags {
@@ -11,6 +11,8 @@ export interface SampleFlags {
   steps: number;
   sampler: SamplerName;
   eta?: number;
+  temperature: number;
+  grid: GridName;
   seed: number;
   batch: number;
   device: 'auto' | 'cpu' | 'cuda';
@@ -25,6 +27,8 @@ export function addSampleFlags(command: Command, count: number): Command {
     .option('--steps <n>', 'evaluations of the denoiser', wholeNumber(1), 32)
     .addOption(new Option('--sampler <name>', 'integrator').choices([...samplers]).default(defaultSampler))
     .option('--eta <x>', 'share of fresh noise, 0..1 (default: 0 for ddim, 1 for ddpm)', realNumber)
+    .option('--temperature <x>', 'deviation of the initial noise, > 0', realNumber, 1)
+    .addOption(new Option('--grid <name>', 'schedule times: even under the learned warp, or even in u').choices([...grids]).default('learned'))
     .option('--seed <n>', 'seed of all noise', wholeNumber(0), 0)
     .option('--batch <n>', 'texts at once; changes speed, not texts', wholeNumber(1), 32)
     .addOption(deviceOption())
@@ -33,8 +37,8 @@ export function addSampleFlags(command: Command, count: number): Command {
 }
 
 /** The options of a call. Flags that do not go together are wrong usage of `command`. */
-export function sampleOptionsOf({ count, steps, sampler, eta, seed, batch }: SampleFlags, command: Command): SampleOptions {
-  const options: SampleOptions = { count, steps, sampler, seed, batch, ...(eta === undefined ? {} : { eta }) };
+export function sampleOptionsOf({ count, steps, sampler, eta, temperature, grid, seed, batch }: SampleFlags, command: Command): SampleOptions {
+  const options: SampleOptions = { count, steps, sampler, temperature, grid, seed, batch, ...(eta === undefined ? {} : { eta }) };
   checkUsage(command, () => resolveSampleOptions(options));
   return options;
 }

@@ -13,14 +13,18 @@ import { interruptible } from './interrupt.js';
 import { checkUsage, gather, threadsOption } from './option_types.js';
 import { createProgress } from './progress.js';
 
-interface TrainFlags {
+/** Where a configuration comes from, and what is changed in it. */
+export interface ConfigFlags {
   config?: string;
   preset?: PresetName;
   data?: string;
   encoder?: string;
+  set: string[];
+}
+
+interface TrainFlags extends ConfigFlags {
   out: string;
   resume: 'auto' | 'never' | 'must';
-  set: string[];
 }
 
 const examples = `
@@ -34,22 +38,26 @@ Examples:
 
 /** The command `ldlm train`. */
 export function trainCommand(): Command {
-  return new Command('train')
+  return addConfigFlags(new Command('train'))
     .description('train encoder, diffusion model and decoder jointly')
-    .addOption(new Option('--config <file>', 'a complete configuration as JSON').conflicts('preset'))
-    .addOption(new Option('--preset <name>', 'start from a preset').choices(presetNames))
-    .option('--data <dir>', 'prepared data (default: data.path of the configuration)')
-    .option('--encoder <source>', 'frozen LM: a Hugging Face folder, or an id of the hub (default: encoder.source)')
     .requiredOption('--out <run>', 'the run folder')
     .addOption(new Option('--resume <how>', 'auto: continue a run found in --out').choices(['auto', 'never', 'must']).default('auto'))
-    .option('--set <key=value>', 'change one value, e.g. train.lr=3e-4; may be repeated', gather, [])
     .addOption(threadsOption())
     .addHelpText('after', examples)
     .action(run);
 }
 
+/** Adds the flags of `ConfigFlags`. */
+export function addConfigFlags(command: Command): Command {
+  return command
+    .addOption(new Option('--config <file>', 'a complete configuration as JSON').conflicts('preset'))
+    .addOption(new Option('--preset <name>', 'start from a preset').choices(presetNames))
+    .option('--data <dir>', 'prepared data (default: data.path of the configuration)')
+    .option('--encoder <source>', 'frozen LM: a Hugging Face folder, or an id of the hub (default: encoder.source)')
+    .option('--set <key=value>', 'change one value, e.g. train.lr=3e-4; may be repeated', gather, []);
+}
+
 async function run(flags: TrainFlags, command: Command): Promise<void> {
-  if (!flags.config && !flags.preset) command.error("error: one of --config FILE and --preset NAME must be given");
   const config = await resolveConfig(flags, command);
   process.stderr.write(`configuration: ${JSON.stringify(config)}\n`);
   await using data = await openShards(config.data.path);
@@ -60,7 +68,9 @@ async function run(flags: TrainFlags, command: Command): Promise<void> {
   process.stdout.write(`${flags.out}\n`);
 }
 
-async function resolveConfig(flags: TrainFlags, command: Command): Promise<LdlmConfig> {
+/** The configuration that the flags ask for. */
+export async function resolveConfig(flags: ConfigFlags, command: Command): Promise<LdlmConfig> {
+  if (!flags.config && !flags.preset) command.error('error: one of --config FILE and --preset NAME must be given');
   const given = flags.preset ? presets[flags.preset]() : parseConfig(await readConfig(flags.config!));
   const config = checkUsage(command, () => applySet(given, ...flags.set));
   if (flags.data) config.data.path = flags.data;

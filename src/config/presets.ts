@@ -27,6 +27,7 @@ function tiny(): LdlmConfig {
       tokenDecoder: { layers: 1, heads: 4 },
       // Three times the latents: a trunk no wider than what it denoises learns much more slowly (docs/log.md).
       dit: { layers: 4, width: 192, heads: 6 },
+      freeScale: false,
     },
     diffusion: { scheduleD: 3, selfConditioning: 0.5 },
     recipe: {
@@ -36,6 +37,7 @@ function tiny(): LdlmConfig {
       adaptiveTimesteps: { bins: 100, decay: 0.99, every: 40, floor: 0.05 },
       // The capacity of a latent, D/2 log2(1 + 1/sigma^2), is 47 bits; the paper's 58 at D = 768 and sigma 3 serve 50 257 tokens.
       decoderNoise: 0.75,
+      stoppedTarget: false,
     },
     train: {
       steps: 2_800,
@@ -72,6 +74,7 @@ function base(): LdlmConfig {
       latentDecoder: { layers: 6, heads: 12 },
       tokenDecoder: { layers: 3, heads: 12 },
       dit: { layers: 12, width: 768, heads: 12 },
+      freeScale: false,
     },
     diffusion: { scheduleD: 3, selfConditioning: 0.5 },
     recipe: {
@@ -79,6 +82,7 @@ function base(): LdlmConfig {
       encoderWarmup: { steps: 50_000, k: 10, c: 0.8, min: 0.001, max: 1 },
       adaptiveTimesteps: { bins: 100, decay: 0.999, every: 5_000, floor: 0.05 },
       decoderNoise: 3,
+      stoppedTarget: false,
     },
     train: {
       steps: 500_000,
@@ -123,6 +127,7 @@ function owtSmall(): LdlmConfig {
     latentDecoder: { layers: 4, heads: 8 },
     tokenDecoder: { layers: 2, heads: 12 },
     dit: { layers: 12, width: 512, heads: 8 },
+    freeScale: false,
   };
   config.recipe.decoderNoise = 2.4; // the capacity of a latent at D = 768 and sigma 3, at this width
   config.recipe.encoderWarmup = { steps: 10_000, k: 10, c: 0.8, min: 0.001, max: 1 };
@@ -150,6 +155,6 @@ function lm1bWrap(): LdlmConfig {
 /** The baseline that collapses: naive joint training, `tiny` without any of the four ingredients. */
 function naive(): LdlmConfig {
   const config = tiny();
-  config.recipe = { decoderLoss: 'cross-entropy', encoderWarmup: null, adaptiveTimesteps: null, decoderNoise: 0 };
+  config.recipe = { ...config.recipe, decoderLoss: 'cross-entropy', encoderWarmup: null, adaptiveTimesteps: null, decoderNoise: 0 };
   return config;
 }

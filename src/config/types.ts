@@ -35,6 +35,7 @@ const modelSchema = z.strictObject({
       heads: count('Attention heads of a DiT block, >= 1; C / heads must be a whole even number (rotary embedding).'),
     })
     .describe('The denoiser.'),
+  freeScale: z.boolean().describe('true: z0 keeps the scale that the latent encoder gives it; false: a root mean square of 1 for every latent.'),
 });
 
 const diffusionSchema = z.strictObject({
@@ -64,6 +65,7 @@ const recipeSchema = z.strictObject({
   encoderWarmup: encoderWarmupSchema.nullable().describe('Ingredient 2, diffusion-to-encoder warmup; null: gamma = 1 from the start.'),
   adaptiveTimesteps: adaptiveTimestepsSchema.nullable().describe('Ingredient 3, adaptive timestep sampling; null: u is uniform.'),
   decoderNoise: notNegative('Ingredient 4, sigma_dec: noise added to z0 before the latent decoder in training, >= 0; 0: none.'),
+  stoppedTarget: z.boolean().describe('true: the diffusion loss reaches the encoder through x_u only; false: through its target z0 too.'),
 });
 
 const muonSchema = z.strictObject({

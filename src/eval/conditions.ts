@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import type { LDLM } from '../api/ldlm.js';
 import { loadNative } from '../api/native.js';
 import { packageVersion } from '../api/package_root.js';
-import { defaultSampler, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
+import { defaultSampler, type GridName, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
 import type { Scorer } from '../api/scorer.js';
 import { hashFiles } from '../data/hash_files.js';
 
@@ -12,6 +12,8 @@ export interface Conditions {
   sampler: string;
   steps: number;
   eta: number;
+  temperature: number;
+  grid: GridName;
   seed: number;
   count: number;
   precision: 'float32';
@@ -23,12 +25,14 @@ export interface Conditions {
 
 /** The conditions under which `model` is sampled with `options`. */
 export async function conditionsOf(model: LDLM, options: SampleOptions, scorer: Scorer | undefined): Promise<Conditions> {
-  const { steps, eta, seed, count } = resolveSampleOptions(options);
+  const { steps, eta, temperature, grid, seed, count } = resolveSampleOptions(options);
   const { checkpoint, weights, device } = model;
   return {
     sampler: options.sampler ?? defaultSampler,
     steps,
     eta,
+    temperature,
+    grid,
     seed,
     count,
     precision: 'float32',

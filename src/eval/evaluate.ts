@@ -2,7 +2,7 @@
 
 import { callNative } from '../api/call_native.js';
 import { LdlmError } from '../api/errors.js';
-import type { LDLM, Sample } from '../api/ldlm.js';
+import type { LDLM, Sample, SampleStats } from '../api/ldlm.js';
 import { loadNative } from '../api/native.js';
 import type { SampleOptions } from '../api/sample_options.js';
 import type { Scorer } from '../api/scorer.js';
@@ -31,16 +31,20 @@ export interface EvaluateOptions extends Omit<SampleOptions, 'onProgress'> {
   reference?: readonly string[];
   /** The training texts as the model's token ids, for `memorisation/v1`; default: the shards that the model was trained on. */
   training?: TokenRows;
+  /** A protocol that refuses the samples (none has a token to score, a score is not finite) is stated in its result, instead of thrown. */
+  stateRefusals?: boolean;
   /** Called with 'sampling' or the name of a protocol. */
   onProgress?: (stage: string, done: number, total: number) => void;
 }
 
-/** A protocol's own fields, what must be known beside them, and the conditions. */
+/** A protocol's own fields, what must be known beside them, and the conditions. `refused` says why there are no fields (`stateRefusals`). */
 export type EvaluationResult = { protocol: ProtocolName; notes: string[] } & Conditions & Record<string, unknown>;
 
 export interface Evaluation {
   results: EvaluationResult[];
   samples: Sample[];
+  /** Of the sampling. */
+  stats: SampleStats;
 }
 
 interface Input extends Omit<EvaluateOptions, 'protocols'> {
@@ -60,21 +64,32 @@ interface Input extends Omit<EvaluateOptions, 'protocols'> {
  * const { results } = await evaluate(model, { count: 256, steps: 32, protocols: ['entropy/model-tokens-nats'] });
  */
 export async function evaluate(model: LDLM, options: EvaluateOptions): Promise<Evaluation> {
-  const { protocols, scorer, reference, onProgress, training: _, ...sampling } = options;
+  const { protocols, scorer, reference, onProgress, training: _, stateRefusals, ...sampling } = options;
   checkRequest({ protocols, count: options.count ?? 1, scorer: scorer !== undefined, references: reference?.length ?? null });
   const conditions = await conditionsOf(model, sampling, scorer);
-  const { samples, texts } = await model.sample({ ...sampling, onProgress: (done, total) => onProgress?.('sampling', done, total) });
+  const { samples, texts, stats } = await model.sample({ ...sampling, onProgress: (done, total) => onProgress?.('sampling', done, total) });
   const ids = samples.map((sample) => sample.ids);
   const results: EvaluationResult[] = [];
   for (const protocol of protocols) {
     const notes = notesOn(ids);
     const progress = (done: number, total: number): void => onProgress?.(protocol, done, total);
-    const score = await judges[protocol]({ ...options, model, samples, ids, texts, notes, progress });
-    refuseNonFinite(score);
+    const judged = judge(protocol, { ...options, model, samples, ids, texts, notes, progress });
+    const score = await (stateRefusals ? judged.catch(refusal) : judged);
     const usesScorer = 'scorer' in protocolNeeds[protocol];
     results.push({ ...score, protocol, notes, ...conditions, scorer: usesScorer ? conditions.scorer : null });
   }
-  return { results, samples };
+  return { results, samples, stats };
+}
+
+async function judge(protocol: ProtocolName, input: Input): Promise<object> {
+  const score = await judges[protocol](input);
+  refuseNonFinite(score);
+  return score;
+}
+
+function refusal(error: unknown): { refused: string } {
+  if (error instanceof LdlmError && (error.code === 'ERR_LDLM_INVALID_ARGUMENT' || error.code === 'ERR_LDLM_TORCH')) return { refused: error.message };
+  throw error;
 }
 
 const judges: Record<ProtocolName, (input: Input) => Promise<object>> = {

@@ -116,6 +116,7 @@ function smallConfig(lm: string, data: string): LdlmConfig {
     latentDecoder: { layers: 1, heads: 2 },
     tokenDecoder: { layers: 1, heads: 2 },
     dit: { layers: 1, width: 16, heads: 2 },
+    freeScale: false,
   };
   config.recipe.encoderWarmup = { steps: 10, k: 10, c: 0.8, min: 0.001, max: 0.1 };
   config.recipe.decoderNoise = 1;

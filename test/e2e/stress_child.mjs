@@ -88,7 +88,7 @@ const scenarios = {
   },
   async previewThrows() {
     const model = await LDLM.load(settings.run);
-    const request = { firstIndex: 0, count: 3, steps: ENDLESS, sampler: 'ddim', eta: 0, uMin: 0.05, seed: 0, previewEvery: 1 };
+    const request = { firstIndex: 0, count: 3, steps: ENDLESS, sampler: 'ddim', eta: 0, temperature: 1, uniformGrid: false, uMin: 0.05, seed: 0, previewEvery: 1 };
     for (let i = 0; i < settings.iterations; i++) {
       // At the seam: the streams of the public API give a callback of their own, which does not throw.
       const running = model.native.sample(request, -1 - i, (evaluation) => {

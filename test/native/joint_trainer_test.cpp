@@ -110,6 +110,29 @@ TEST(JointTrainer, EachLossReachesExactlyItsModules) {
   EXPECT_EQ(reach(*trainer, trainer->losses_of(batch, 0, real_tokens, 0.0).diffusion)[0], 0.0);
 }
 
+TEST(JointTrainer, AStoppedTargetLeavesTheEncoderTheGradientThroughItsInput) {
+  JointTrainerConfig config = small_config();
+  config.recipe.stopped_target = true;
+  auto stopped = ready_trainer(config), whole = ready_trainer();
+  const Batch batch = batch_of(3);
+  const Tensor real_tokens = batch.lengths_B.sum();
+  // A fresh DiT answers 0 whatever its input: without the target nothing is left.
+  EXPECT_EQ(reach(*stopped, stopped->losses_of(batch, 0, real_tokens, 1.0).diffusion)[0], 0.0);
+  for (int64_t k = 0; k < 3; ++k) stopped->step(batch_of(k)), whole->step(batch_of(k));
+  const TensorMap weights = weights_of(*stopped);
+  {
+    at::NoGradGuard no_grad;
+    whole->model().visit("", [&](const std::string& name, Tensor& parameter) { parameter.copy_(weights.at(name)); });
+  }
+  const auto of_stopped = stopped->losses_of(batch, 0, real_tokens, 1.0), of_whole = whole->losses_of(batch, 0, real_tokens, 1.0);
+  EXPECT_EQ(of_stopped.diffusion.item<float>(), of_whole.diffusion.item<float>());
+  const auto with = reach(*whole, of_whole.diffusion), without = reach(*stopped, of_stopped.diffusion);
+  EXPECT_GT(without[0], 0.0);
+  EXPECT_GT(std::abs(with[0] / without[0] - 1), 1e-2);
+  EXPECT_EQ(without[1] + without[2], 0.0);
+  EXPECT_EQ(without[3], with[3]);
+}
+
 TEST(JointTrainer, NaiveTrainingSendsCrossEntropyThroughTheAutoencoder) {
   JointTrainerConfig config = small_config();
   config.recipe = {false, std::nullopt, std::nullopt, 0.0};
@@ -216,7 +239,7 @@ TEST(Generate, SamplesDoNotDependOnTheBatch) {
   const NoiseSchedule schedule = {3};
   const auto always = [](int64_t, const Tensor&) { return true; };
   for (const SamplerKind sampler : {SamplerKind::kDdim, SamplerKind::kHeun, SamplerKind::kSde}) {
-    SampleRequest request = {0, 7, 5, sampler, 1.0, 0.05, 3, 0};
+    SampleRequest request = {0, 7, 5, sampler, 1.0, 1.0, false, 0.05, 3, 0};
     const Tensor together = generate(model, schedule, trainer->timesteps(), request, always).ids_BL;
     for (int64_t i = 0; i < 7; ++i) {
       request.first_index = i;
@@ -226,10 +249,32 @@ TEST(Generate, SamplesDoNotDependOnTheBatch) {
   }
 }
 
+TEST(Generate, TemperatureScalesTheInitialNoiseAndTheUniformGridIgnoresTheWarp) {
+  auto trainer = ready_trainer();
+  for (int64_t k = 0; k < 20; ++k) trainer->step(batch_of(k));
+  const NoiseSchedule schedule = {3};
+  const auto always = [](int64_t, const Tensor&) { return true; };
+  TimestepSampler warped = trainer->timesteps();
+  TimestepSampler::State state = warped.state();
+  for (size_t i = 1; i + 1 < state.cumulative.size(); ++i) state.cumulative[i] = 0.1 * state.cumulative[i];  // all but all at high u
+  warped.restore(state);
+  const auto ids = [&](const TimestepSampler& timesteps, double temperature, bool uniform_grid) {
+    const SampleRequest request = {0, 16, 8, SamplerKind::kDdim, 0.0, temperature, uniform_grid, 0.05, 3, 0};
+    return generate(trainer->model(), schedule, timesteps, request, always).ids_BL;
+  };
+  const TimestepSampler uniform(std::nullopt, 0);
+  EXPECT_TRUE(at::equal(ids(warped, 1.0, true), ids(uniform, 1.0, false)));
+  EXPECT_FALSE(at::equal(ids(warped, 1.0, true), ids(warped, 1.0, false)));
+  EXPECT_FALSE(at::equal(ids(warped, 1.0, false), ids(warped, 2.0, false)));
+  // Without initial noise and without fresh noise nothing tells one sample from another.
+  const Tensor same = ids(warped, 0.0, false);
+  EXPECT_TRUE(at::equal(same, same[0].expand_as(same)));
+}
+
 TEST(Generate, ShowsPreviewsAndStopsWhenAsked) {
   auto trainer = ready_trainer();
   const NoiseSchedule schedule = {3};
-  const SampleRequest request = {0, 2, 8, SamplerKind::kDdim, 0.0, 0.05, 3, 3};
+  const SampleRequest request = {0, 2, 8, SamplerKind::kDdim, 0.0, 1.0, false, 0.05, 3, 3};
   std::vector<int64_t> previews;
   const auto watch = [&](int64_t evaluation, const Tensor& preview_BL) {
     if (preview_BL.defined()) previews.push_back(evaluation);

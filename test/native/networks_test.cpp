@@ -77,6 +77,17 @@ TEST(Networks, LatentsHaveUnitRootMeanSquare) {
   EXPECT_LT((z0.square().mean(-1) - 1).abs().max().item<float>(), 1e-4);
 }
 
+TEST(Networks, FreeScaleLatentsAreThoseBeforeTheNorm) {
+  ModelConfig config = kSmall;
+  config.free_scale = true;
+  LDLM free(config, at::TensorOptions(at::kFloat)), normed(kSmall, at::TensorOptions(at::kFloat));
+  free.reset_parameters(5);
+  normed.reset_parameters(5);
+  const Tensor h = at::randn({2, 6, 12}), z0 = free.encode(h);
+  EXPECT_GT((z0.square().mean(-1) - 1).abs().min().item<float>(), 1e-3);
+  EXPECT_LT(test::max_difference(z0 / z0.square().mean(-1, true).sqrt(), normed.encode(h)), 1e-4);
+}
+
 TEST(Networks, BaseSizesAreThePapersWithinTwoPercent) {
   const ModelConfig base = {128, 128, 768, 768, 50257, {6, 12}, {6, 12}, {3, 12}, {12, 768, 12}};
   LDLM model(base, at::TensorOptions(at::kMeta));

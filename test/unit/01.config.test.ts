@@ -32,7 +32,7 @@ describe('presets', () => {
     const { recipe, ...rest } = presets.naive();
     const { recipe: full, ...restOfTiny } = presets.tiny();
     expect(rest).toEqual(restOfTiny);
-    expect(recipe).toEqual({ decoderLoss: 'cross-entropy', encoderWarmup: null, adaptiveTimesteps: null, decoderNoise: 0 });
+    expect(recipe).toEqual({ ...full, decoderLoss: 'cross-entropy', encoderWarmup: null, adaptiveTimesteps: null, decoderNoise: 0 });
     expect(full.encoderWarmup).not.toBeNull();
   });
 });
