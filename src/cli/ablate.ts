@@ -101,7 +101,7 @@ async function fullConfig(flags: Flags, command: Command): Promise<LdlmConfig> {
 
 function writePicture({ out }: Flags, { train, data }: LdlmConfig, runs: readonly AblationRun[]): Promise<void> {
   const rows: AblationRow[] = summarise(runs);
-  return writeFileAtomic(join(out, 'ablation.svg'), ablationPicture(rows, `Ablation on ${data.path}, ${train.steps} steps, ${new Set(runs.map(({ seed }) => seed)).size} seeds`));
+  return writeFileAtomic(join(out, 'ablation.svg'), ablationPicture(rows, `Ablation on ${data.path}, ${train.steps} steps`));
 }
 
 /** A short run with the schedule of a long one tests something else (docs/recipe.md, Traps). */

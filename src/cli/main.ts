@@ -19,6 +19,7 @@ const commands: Record<string, () => Promise<Command>> = {
   sample: async () => (await import('./sample.js')).sampleCommand(),
   eval: async () => (await import('./eval.js')).evalCommand(),
   baseline: async () => (await import('./baseline.js')).baselineCommand(),
+  frontier: async () => (await import('./frontier.js')).frontierCommand(),
   ablate: async () => (await import('./ablate.js')).ablateCommand(),
   reconstruct: async () => (await import('./reconstruct.js')).reconstructCommand(),
   export: async () => (await import('./export.js')).exportCommand(),

@@ -62,7 +62,7 @@ describe('ldlm ablate', () => {
 
   it('stopped by Ctrl-C, saves, and the same command continues at the run that was interrupted', async () => {
     const folder = world.path('interrupted');
-    const long = args(folder, '--seeds', '1', '--only', 'full', 'naive', '--steps', '300', '--set', 'train.logEvery=1');
+    const long = args(folder, '--seeds', '1', '--only', 'full', 'naive', '--steps', '60', '--set', 'train.logEvery=1');
     const { child, ended } = startNode([ldlmProgram, ...long]);
     await until(() => readMetrics(join(folder, 'full', 'seed-0')).then((lines) => lines.length > 3, () => false), 'a few steps were done');
     child.kill('SIGINT');
@@ -73,7 +73,7 @@ describe('ldlm ablate', () => {
     expect(stopped).toMatchObject({ saved: true });
     await ldlmOutput(long);
     const lines = await readMetrics(join(folder, 'full', 'seed-0'));
-    expect(lines.map(({ step }) => step)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+    expect(lines.map(({ step }) => step)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
     expect(lines.find(({ step }) => step === stopped!.step)).toEqual(stopped); // not done again
     expect(await runsOf(folder)).toHaveLength(2);
   }, 300_000);

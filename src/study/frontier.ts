@@ -1,0 +1,100 @@
+// A frontier: one model or several, each sampled at every number of steps, eta and temperature, every set of samples judged alike. The unit of
+// comparison of generative models of text: single points of gen-PPL mislead, curves of it against entropy less so.
+//
+//   OUT/points/HASH.json    one point, named by all that decides its figures: a second call computes only what is missing
+//   OUT/frontier.json       the points that were asked for last
+
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { LDLM } from '../api/ldlm.js';
+import { resolveSampleOptions, type SamplerName } from '../api/sample_options.js';
+import { evaluate, type EvaluationResult } from '../eval/evaluate.js';
+import { findKept, type Judgement, keep, questionOf } from './kept_evaluation.js';
+
+export interface FrontierOptions extends Judgement {
+  /** Run, checkpoint or export folders. */
+  models: readonly string[];
+  out: string;
+  sampler: SamplerName;
+  steps: readonly number[];
+  /** Empty for samplers without it. */
+  etas: readonly number[];
+  temperatures: readonly number[];
+  count: number;
+  seed: number;
+  batch?: number;
+  device: 'auto' | 'cpu' | 'cuda';
+  weights: 'ema' | 'raw';
+  signal?: AbortSignal;
+  onProgress?: (progress: FrontierProgress) => void;
+}
+
+export interface FrontierProgress {
+  model: string;
+  setting: Setting;
+  /** 'sampling' or a protocol. */
+  stage: string;
+  /** Evaluations of the denoiser, over all texts of all points. */
+  evaluationsDone: number;
+  evaluations: number;
+}
+
+/** How the samples of a point are drawn. */
+export interface Setting {
+  sampler: SamplerName;
+  steps: number;
+  /** Null for samplers without it. */
+  eta: number | null;
+  temperature: number;
+}
+
+export interface FrontierPoint extends Setting {
+  model: string;
+  /** Wall time from noise to text over the number of texts: of one run, so not a benchmark. */
+  secondsPerSample: number;
+  results: EvaluationResult[];
+}
+
+/**
+ * Computes the points that are not there yet, model by model. When `signal` aborts, the points in flight are lost, those before are kept.
+ * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT for a setting that cannot be sampled; ERR_LDLM_ABORTED
+ */
+export async function frontier(options: FrontierOptions): Promise<FrontierPoint[]> {
+  const { models, out, count, signal } = options;
+  const settings = settingsOf(options);
+  // Before an hour of sampling, not behind it.
+  for (const { eta, ...setting } of settings) resolveSampleOptions({ ...setting, ...(eta === null ? {} : { eta }), count, seed: options.seed });
+  const evaluations = models.length * count * settings.reduce((sum, { steps }) => sum + steps, 0);
+  let evaluationsDone = 0;
+  const points: FrontierPoint[] = [];
+  for (const path of models) {
+    await using model = await LDLM.load(path, { device: options.device, weights: options.weights });
+    for (const setting of settings) {
+      const { steps, eta, ...rest } = setting;
+      const sampling = { ...rest, steps, ...(eta === null ? {} : { eta }), count, seed: options.seed };
+      const question = await questionOf(model.weights, sampling, options);
+      const file = join(out, 'points', `${createHash('sha256').update(JSON.stringify(question)).digest('hex').slice(0, 16)}.json`);
+      const report = (stage: string, texts: number): void =>
+        options.onProgress?.({ model: path, setting, stage, evaluationsDone: evaluationsDone + steps * texts, evaluations });
+      const compute = async (): ReturnType<typeof keep> => keep(file, question, await evaluate(model, {
+        ...sampling,
+        protocols: options.protocols,
+        stateRefusals: true,
+        ...(options.batch === undefined ? {} : { batch: options.batch }),
+        ...(options.scorer ? { scorer: options.scorer } : {}),
+        ...(options.reference.length > 0 ? { reference: options.reference } : {}),
+        ...(signal ? { signal } : {}),
+        onProgress: (stage, done) => report(stage, stage === 'sampling' ? done : count),
+      }));
+      const { results, samplingSeconds } = (await findKept(file, question)) ?? (await compute());
+      evaluationsDone += steps * count;
+      points.push({ model: path, ...setting, secondsPerSample: samplingSeconds / count, results });
+    }
+  }
+  return points;
+}
+
+function settingsOf({ sampler, steps, etas, temperatures }: FrontierOptions): Setting[] {
+  const all = temperatures.flatMap((temperature) => (etas.length > 0 ? etas : [null]).flatMap((eta) => steps.map((count) => ({ sampler, steps: count, eta, temperature }))));
+  return [...new Map(all.map((setting) => [JSON.stringify(setting), setting])).values()];
+}
