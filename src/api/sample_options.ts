@@ -52,12 +52,17 @@ export function resolveSampleOptions(options: SampleOptions): ResolvedSampleOpti
   whole('seed', seed, 0);
   whole('batch', batch, 1);
   if (!samplers.includes(sampler)) throw invalid('sampler', `one of ${samplers.join(', ')}`, sampler);
-  if (options.eta !== undefined && (sampler === 'heun' || sampler === 'sde')) throw invalid('eta', `left out for ${sampler}, which has none`, options.eta);
+  if (options.eta !== undefined && !hasEta(sampler)) throw invalid('eta', `left out for ${sampler}, which has none`, options.eta);
   const eta = options.eta ?? (sampler === 'ddpm' || sampler === 'dpmpp' ? 1 : 0);
   if (!(eta >= 0 && eta <= 1)) throw invalid('eta', '0 to 1', eta);
   if (!(temperature > 0 && Number.isFinite(temperature))) throw invalid('temperature', 'a number > 0', temperature);
   if (!grids.includes(grid)) throw invalid('grid', `one of ${grids.join(', ')}`, grid);
   return { count, steps, sampler: sampler === 'ddpm' ? 'ddim' : sampler, eta, temperature, grid, seed, batch, signal };
+}
+
+/** Whether `sampler` takes an eta. */
+export function hasEta(sampler: SamplerName): boolean {
+  return sampler !== 'heun' && sampler !== 'sde';
 }
 
 function whole(name: string, value: number, least: number): void {

@@ -3,8 +3,6 @@
 
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { LdlmError } from '../api/errors.js';
-import { Scorer } from '../api/scorer.js';
 import type { LdlmConfig } from '../config/types.js';
 import { writeFileAtomic } from '../data/atomic.js';
 import { checkRequest } from '../eval/protocols.js';
@@ -12,10 +10,10 @@ import { ablate, type AblationProgress, type AblationRun } from '../study/ablati
 import { ablationPicture } from '../study/ablation_picture.js';
 import { type AblationRow, ablationTable, summarise } from '../study/ablation_summary.js';
 import { applicableProtocols, corpusOf } from '../study/applicable.js';
-import { type VariantName, variantNames, variants } from '../study/variants.js';
-import { firstTexts } from './eval.js';
+import { configOf, type VariantName, variantNames, variants } from '../study/variants.js';
+import { firstTexts, loadScorer } from './eval.js';
 import { interruptible } from './interrupt.js';
-import { threadsOption, wholeNumber } from './option_types.js';
+import { checkUsage, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
 import { addConfigFlags, type ConfigFlags, resolveConfig } from './train.js';
 
@@ -43,7 +41,7 @@ Held-out texts are --reference, DATA/validation, or new stories. Every run is an
 Examples:
   ldlm ablate --preset tiny --data data/stories --encoder lm --out ablation --steps 1000 --seeds 2
   ldlm ablate --preset tiny --data data/stories --encoder lm --out ablation --steps 1000 --seeds 2 --only full naive no-decoder-noise
-  ldlm ablate --config my.json --out ablation --scorer gpt2-large --reference held-out.txt --count 500`;
+  ldlm ablate --config my.json --out ablation --scorer openai-community/gpt2-large --reference held-out.txt --count 500`;
 
 /** The command `ldlm ablate`. */
 export function ablateCommand(): Command {
@@ -56,7 +54,7 @@ export function ablateCommand(): Command {
     .option('--count <n>', 'texts sampled from every run', wholeNumber(1), 256)
     .option('--evaluations <n>', 'evaluations of the denoiser per text', wholeNumber(1), 32)
     .option('--seed <n>', 'seed of sampling', wholeNumber(0), 7)
-    .option('--scorer <dir>', 'a causal LM (GPT-2 family) in the Hugging Face layout')
+    .option('--scorer <source>', 'a causal LM of the GPT-2 family: a Hugging Face folder, or an id of the hub')
     .option('--reference <file>', 'held-out texts: txt (one a line), jsonl or parquet')
     .option('--column <name>', 'column of the text in jsonl and parquet', 'text')
     .option('--json', 'print the rows of the table as JSON', false)
@@ -68,18 +66,20 @@ export function ablateCommand(): Command {
 async function run(flags: Flags, command: Command, signal: AbortSignal): Promise<void> {
   const config = await fullConfig(flags, command);
   const { count } = flags;
+  const names = [...new Set(flags.only)];
+  checkUsage(command, () => names.map((name) => configOf(name, config)));
   const corpus = await corpusOf(config.data.path, count);
   const reference = flags.reference === undefined ? corpus.heldOut : await firstTexts(flags.reference, flags.column, count);
-  if (flags.reference !== undefined && reference.length === 0) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `--reference must hold at least one text, got none in ${flags.reference}`);
+  if (flags.reference !== undefined && reference.length === 0) command.error(`error: --reference must hold at least one text, got none in ${flags.reference}`);
   const protocols = applicableProtocols({ stories: corpus.stories, references: reference.length, scorer: flags.scorer !== undefined, count });
-  checkRequest({ protocols, count, scorer: flags.scorer !== undefined, references: reference.length });
+  checkUsage(command, () => checkRequest({ protocols, count, scorer: flags.scorer !== undefined, references: reference.length }));
   process.stderr.write(`protocols: ${protocols.join(', ')}; held-out texts: ${flags.reference ?? corpus.heldOutFrom}\n${paceNotes(config)}`);
-  await using scorer = flags.scorer === undefined ? null : await Scorer.load(flags.scorer, { device: config.train.device });
+  await using scorer = flags.scorer === undefined ? null : await loadScorer(flags.scorer, config.train.device, signal);
   const progress = progressOfRuns();
   const runs = await ablate({
     config,
     out: flags.out,
-    variants: [...new Set(flags.only)],
+    variants: names,
     seeds: flags.seeds,
     sampling: { count, steps: flags.evaluations, seed: flags.seed },
     protocols,

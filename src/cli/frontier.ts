@@ -4,20 +4,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { LdlmError } from '../api/errors.js';
 import { openCheckpoint } from '../api/run_folder.js';
-import { defaultSampler, type SamplerName, samplers } from '../api/sample_options.js';
-import { Scorer } from '../api/scorer.js';
+import { defaultSampler, hasEta, resolveSampleOptions, type SamplerName, samplers } from '../api/sample_options.js';
 import { writeFileAtomic } from '../data/atomic.js';
 import { checkRequest, type ProtocolName, protocolNames } from '../eval/protocols.js';
 import { applicableProtocols, holdsStories } from '../study/applicable.js';
-import { frontier, type FrontierPoint, type FrontierProgress } from '../study/frontier.js';
+import { frontier, type FrontierPoint, type FrontierProgress, samplingOf, settingsOf, type Sweep } from '../study/frontier.js';
 import { frontierPicture } from '../study/frontier_picture.js';
 import { frontierTable, place, qualityOf } from '../study/frontier_summary.js';
 import { published, type PublishedName, publishedNames } from '../study/published.js';
-import { firstTexts } from './eval.js';
+import { firstTexts, loadScorer } from './eval.js';
 import { interruptible } from './interrupt.js';
-import { deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
+import { checkUsage, deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
 
 interface Flags {
@@ -54,13 +52,13 @@ export function frontierCommand(): Command {
     .description('quality against entropy over steps, eta and temperature')
     .argument('<models...>', 'run, checkpoint or export folders')
     .option('--steps <n...>', 'evaluations of the denoiser', several(wholeNumber(1)), [8, 16, 32, 64])
-    .option('--eta <x...>', 'share of fresh noise, 0..1 (default: 0 0.5 1 for ddim and ddpm; the others have none)', several(realNumber))
+    .option('--eta <x...>', 'share of fresh noise, 0..1 (default: 0 0.5 1; heun and sde have none)', several(realNumber))
     .option('--temperature <x...>', 'deviation of the initial noise, > 0', several(realNumber), [1])
     .addOption(new Option('--sampler <name>', 'integrator').choices([...samplers]).default(defaultSampler))
     .option('--count <n>', 'texts of a point', wholeNumber(1), 256)
     .option('--seed <n>', 'seed of all noise, the same for every point', wholeNumber(0), 0)
     .option('--batch <n>', 'texts at once; changes speed, not texts', wholeNumber(1), 32)
-    .option('--scorer <dir>', 'a causal LM (GPT-2 family) in the Hugging Face layout')
+    .option('--scorer <source>', 'a causal LM of the GPT-2 family: a Hugging Face folder, or an id of the hub')
     .addOption(new Option('--perplexity <protocol>', 'which gen-PPL').choices(protocolNames.filter((name) => name.startsWith('genppl/'))).default('genppl/mdlm-v1'))
     .option('--reference <file>', 'held-out texts: txt (one a line), jsonl or parquet')
     .option('--column <name>', 'column of the text in jsonl and parquet', 'text')
@@ -71,29 +69,25 @@ export function frontierCommand(): Command {
     .addOption(threadsOption())
     .option('--raw', 'the weights of the last step instead of their average', false)
     .addHelpText('after', examples)
-    .action((models: string[], flags: Flags) =>
-      interruptible('Stopping after the current step; finished points are kept.', (signal) => run([...new Set(models)], flags, signal)));
+    .action((models: string[], flags: Flags, command: Command) =>
+      interruptible('Stopping after the current step; finished points are kept.', (signal) => run([...new Set(models)], flags, command, signal)));
 }
 
-async function run(models: string[], flags: Flags, signal: AbortSignal): Promise<void> {
-  const { count, sampler, out } = flags;
-  const hasEta = sampler === 'ddim' || sampler === 'ddpm';
-  if (flags.published && !flags.scorer) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', '--published must have --scorer, since published figures are gen-PPL, got none');
-  if (flags.eta && !hasEta) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `--eta must be left out for ${sampler}, which has none, got ${flags.eta.join(' ')}`);
+async function run(models: string[], flags: Flags, command: Command, signal: AbortSignal): Promise<void> {
+  const { count, seed, out } = flags;
+  if (flags.published && !flags.scorer) command.error('error: --published must have --scorer, since published figures are gen-PPL, got none');
+  const sweep: Sweep = { sampler: flags.sampler, steps: flags.steps, etas: flags.eta ?? (hasEta(flags.sampler) ? [0, 0.5, 1] : []), temperatures: flags.temperature };
+  for (const setting of settingsOf(sweep)) checkUsage(command, () => resolveSampleOptions(samplingOf(setting, { count, seed })));
   const reference = flags.reference === undefined ? [] : await firstTexts(flags.reference, flags.column, count);
-  if (flags.reference !== undefined && reference.length === 0) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `--reference must hold at least one text, got none in ${flags.reference}`);
+  if (flags.reference !== undefined && reference.length === 0) command.error(`error: --reference must hold at least one text, got none in ${flags.reference}`);
   const protocols = await protocolsFor(models, flags, reference.length);
-  checkRequest({ protocols, count, scorer: flags.scorer !== undefined, references: reference.length });
+  checkUsage(command, () => checkRequest({ protocols, count, scorer: flags.scorer !== undefined, references: reference.length }));
   process.stderr.write(`protocols: ${protocols.join(', ')}\n`);
   await mkdir(out, { recursive: true });
-  await using scorer = flags.scorer === undefined ? null : await Scorer.load(flags.scorer, { device: flags.device });
+  await using scorer = flags.scorer === undefined ? null : await loadScorer(flags.scorer, flags.device, signal);
   const progress = progressOfPoints();
   const points = await frontier({
-    models, out, sampler, count, protocols, reference, signal,
-    steps: flags.steps,
-    etas: hasEta ? (flags.eta ?? [0, 0.5, 1]) : [],
-    temperatures: flags.temperature,
-    seed: flags.seed,
+    ...sweep, models, out, count, seed, protocols, reference, signal,
     batch: flags.batch,
     device: flags.device,
     weights: flags.raw ? 'raw' : 'ema',

@@ -13,15 +13,19 @@ export function ablationPicture(rows: readonly AblationRow[], title: string): st
   const across = Math.min(PANELS_IN_A_ROW, Math.max(1, shown.length));
   const bands = Math.ceil(shown.length / across);
   const bandHeight = rows.length * size.row + size.top + size.bottom - 26;
-  const parts = [text(14, 24, title, { style: 'title' })];
+  const width = size.left + across * (size.panel + size.gap);
+  const parts = [
+    text(14, 24, title, { style: 'title' }),
+    text(14, 40, 'a dot a seed, a stroke the mean; dashed: mean of full; orange: every seed lies outside the range of full', { style: 'soft' }),
+  ];
   for (let band = 0; band < bands; band++) {
-    const y = 26 + band * bandHeight;
+    const y = 42 + band * bandHeight;
     rows.forEach(({ variant }, i) => parts.push(text(size.left - 12, y + size.top - 26 + (i + 0.5) * size.row + 4, variant, { anchor: 'end' })));
     shown.slice(band * across, (band + 1) * across).forEach(({ name }, i) => {
       parts.push(...panel(rows, name, size.left + i * (size.panel + size.gap), y + size.top - 26));
     });
   }
-  return picture(size.left + across * (size.panel + size.gap), 26 + bands * bandHeight, title, parts);
+  return picture(width, 42 + bands * bandHeight, title, parts);
 }
 
 function panel(rows: readonly AblationRow[], name: string, left: number, top: number): string[] {

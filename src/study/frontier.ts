@@ -7,19 +7,23 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { LDLM } from '../api/ldlm.js';
-import { resolveSampleOptions, type SamplerName } from '../api/sample_options.js';
+import { resolveSampleOptions, type SampleOptions, type SamplerName } from '../api/sample_options.js';
 import { evaluate, type EvaluationResult } from '../eval/evaluate.js';
 import { findKept, type Judgement, keep, questionOf } from './kept_evaluation.js';
 
-export interface FrontierOptions extends Judgement {
-  /** Run, checkpoint or export folders. */
-  models: readonly string[];
-  out: string;
+/** What is combined with what. */
+export interface Sweep {
   sampler: SamplerName;
   steps: readonly number[];
   /** Empty for samplers without it. */
   etas: readonly number[];
   temperatures: readonly number[];
+}
+
+export interface FrontierOptions extends Sweep, Judgement {
+  /** Run, checkpoint or export folders. */
+  models: readonly string[];
+  out: string;
   count: number;
   seed: number;
   batch?: number;
@@ -62,16 +66,15 @@ export interface FrontierPoint extends Setting {
 export async function frontier(options: FrontierOptions): Promise<FrontierPoint[]> {
   const { models, out, count, signal } = options;
   const settings = settingsOf(options);
-  // Before an hour of sampling, not behind it.
-  for (const { eta, ...setting } of settings) resolveSampleOptions({ ...setting, ...(eta === null ? {} : { eta }), count, seed: options.seed });
+  for (const setting of settings) resolveSampleOptions(samplingOf(setting, options)); // refused now, not after hours
   const evaluations = models.length * count * settings.reduce((sum, { steps }) => sum + steps, 0);
   let evaluationsDone = 0;
   const points: FrontierPoint[] = [];
   for (const path of models) {
     await using model = await LDLM.load(path, { device: options.device, weights: options.weights });
     for (const setting of settings) {
-      const { steps, eta, ...rest } = setting;
-      const sampling = { ...rest, steps, ...(eta === null ? {} : { eta }), count, seed: options.seed };
+      const { steps } = setting;
+      const sampling = samplingOf(setting, options);
       const question = await questionOf(model.weights, sampling, options);
       const file = join(out, 'points', `${createHash('sha256').update(JSON.stringify(question)).digest('hex').slice(0, 16)}.json`);
       const report = (stage: string, texts: number): void =>
@@ -94,7 +97,13 @@ export async function frontier(options: FrontierOptions): Promise<FrontierPoint[
   return points;
 }
 
-function settingsOf({ sampler, steps, etas, temperatures }: FrontierOptions): Setting[] {
+/** Every combination, once. */
+export function settingsOf({ sampler, steps, etas, temperatures }: Sweep): Setting[] {
   const all = temperatures.flatMap((temperature) => (etas.length > 0 ? etas : [null]).flatMap((eta) => steps.map((count) => ({ sampler, steps: count, eta, temperature }))));
   return [...new Map(all.map((setting) => [JSON.stringify(setting), setting])).values()];
+}
+
+/** The options of a call to sample, but for what changes no text. */
+export function samplingOf({ eta, ...setting }: Setting, { count, seed }: { count: number; seed: number }): SampleOptions {
+  return { ...setting, ...(eta === null ? {} : { eta }), count, seed };
 }

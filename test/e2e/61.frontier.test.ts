@@ -68,7 +68,7 @@ describe('ldlm frontier', () => {
 
   it('refuses what it cannot compare', async () => {
     expect((await ldlm(args('--published', 'owt'))).stderr).toMatch(/--published must have --scorer/);
-    expect((await ldlm(args('--sampler', 'sde', '--eta', '1'))).stderr).toMatch(/--eta must be left out for sde/);
+    expect((await ldlm(args('--sampler', 'sde', '--eta', '1'))).stderr).toMatch(/eta must be left out for sde/);
     expect((await ldlm(args('--temperature', '0'))).stderr).toMatch(/temperature must be a number > 0, got 0/);
     expect((await ldlm(args('--eta', '2'))).stderr).toMatch(/eta must be 0 to 1, got 2/);
     expect((await ldlm(args('--perplexity', 'genppl/cosmos-v1', '--scorer', world.lm))).stderr).toMatch(/genppl\/cosmos-v1 must have at least 20 samples, got --count 8/);
