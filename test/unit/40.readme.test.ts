@@ -112,7 +112,7 @@ describe('shell snippets', () => {
 
   it('would be refused for a flag that does not exist, a missing one or an illegal value', async () => {
     const parse = async (name: string, ...args: string[]): Promise<unknown> => (await findCommand(name)).parseAsync(args, { from: 'user' });
-    await expect(parse('sample', '--model', 'runs/tiny', '--temperature', '1')).rejects.toThrow(/unknown option/);
+    await expect(parse('sample', '--model', 'runs/tiny', '--top-k', '1')).rejects.toThrow(/unknown option/);
     await expect(parse('sample', '--count', '8')).rejects.toThrow(/--model/);
     await expect(parse('train', '--preset', 'huge', '--out', 'runs/huge')).rejects.toThrow(/Allowed choices/);
   });
