@@ -55,7 +55,7 @@ export function prepareCommand(): Command {
     .addOption(new Option('--invalid-utf8 <how>', 'bytes that are no text: stop, or replace and count').choices(['stop', 'replace']).default('stop'))
     .addOption(new Option('--dedup <how>', 'leave out documents equal to an earlier one').choices(['exact']))
     .option('--validation <n>', 'documents at the end that become a data set of their own, DIR/validation', wholeNumber(0), 0)
-    .option('--workers <n>', 'threads that tokenize (default: one a core, at most 8)', wholeNumber(0))
+    .option('--workers <n>', 'threads that tokenize (default: one a core, at most 6)', wholeNumber(0))
     .option('--force', 'replace a data set that is already there', false)
     .addHelpText('after', examples)
     .action(run);

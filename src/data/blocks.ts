@@ -38,7 +38,8 @@ export interface BlockOptions extends Omit<ReadOptions, 'from'> {
   seen: ExactSet | null;
 }
 
-const blockCharacters = 2 ** 19;
+/** Small enough that what is made of a block dies young: at four times as many, memory was a third larger. */
+const blockCharacters = 2 ** 17;
 
 /**
  * All documents from `start` on. A block holds whole documents; one that is larger than a block has blocks of its own.

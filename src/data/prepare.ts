@@ -36,7 +36,7 @@ export interface PrepareOptions {
   validation?: number;
   /** Replaces a data set that is already in `out`; default false. */
   replace?: boolean;
-  /** Threads that tokenize; default: one a core, at most 8, and none of their own for small inputs. */
+  /** Threads that tokenize; default: one a core, at most 6, and none of their own for small inputs. */
   workers?: number;
   /** Rows of a shard file; default: about 256 MiB. */
   rowsPerShard?: number;

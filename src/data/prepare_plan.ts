@@ -35,6 +35,8 @@ export interface PreparePlan {
 
 /** Below this, starting threads takes longer than it saves. */
 const bytesWorthThreads = 4e6;
+/** One thread reads and writes for all; each that tokenizes takes some 80 MB. */
+const mostWorkers = 6;
 
 /** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT, ERR_LDLM_IO */
 export async function planPrepare(options: PrepareOptions): Promise<PreparePlan> {
@@ -64,7 +66,7 @@ export async function planPrepare(options: PrepareOptions): Promise<PreparePlan>
   };
   const rowsPerShard = options.rowsPerShard ?? ShardWriter.defaultRows(heading);
   requireWhole('rowsPerShard', rowsPerShard, 1);
-  const workers = options.workers ?? (totalBytes < bytesWorthThreads ? 0 : Math.min(8, availableParallelism()));
+  const workers = options.workers ?? (totalBytes < bytesWorthThreads ? 0 : Math.min(mostWorkers, availableParallelism()));
   requireWhole('workers', workers, 0);
   const out = resolve(options.out);
   const key = JSON.stringify({ heading, rowsPerShard, files: files.map((file) => ({ ...file, path: resolve(file.path) })) });

@@ -26,7 +26,7 @@ export function rememberingWords(encode: Encode, definition: TokenizerDefinition
     let next = 0;
     for (const [word, ids] of unknown) {
       for (const id of found[next++]!) ids.push(id);
-      memory.set(word, ids);
+      memory.set(ownCopy(word), ids);
     }
     return parts;
   };
@@ -73,6 +73,11 @@ class WordMemory {
     if (this.young.size >= remembered) [this.old, this.young] = [this.young, new Map()];
     this.young.set(word, ids);
   }
+}
+
+/** V8 makes a slice of 13 characters and more as a reference into the whole text, which a remembered word would keep alive. */
+function ownCopy(word: string): string {
+  return Buffer.from(word).toString();
 }
 
 interface Step {

@@ -117,6 +117,9 @@ describe('--threads', () => {
 
   it('is the number of threads that compute', async () => {
     const one = await mostThreads(1);
-    expect([await mostThreads(2), await mostThreads(4)]).toEqual([one + 1, one + 3]);
+    const two = await mostThreads(2);
+    expect(two).toBeGreaterThan(one);
+    // Besides OpenMP's threads libtorch has a second pool of as many, which idles.
+    expect(await mostThreads(4)).toBe(one + 3 * (two - one));
   });
 });
