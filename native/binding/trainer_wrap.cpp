@@ -19,6 +19,7 @@ Napi::Value from_metrics(Napi::Env env, const StepMetrics& metrics) {
   set("gradNorm", metrics.gradient_norm);
   set("latentStd", metrics.latent.deviation);
   set("effectiveRank", metrics.latent.effective_rank);
+  object.Set("latentSpectrum", from_doubles(env, metrics.latent.spectrum));
   return object;
 }
 

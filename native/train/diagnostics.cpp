@@ -12,7 +12,9 @@ LatentStatistics latent_statistics(const Tensor& z0_BND) {
   const Tensor spectrum = at::linalg_eigvalsh(covariance).clamp_min(0);
   const Tensor share = spectrum / spectrum.sum().clamp_min(1e-300);
   const Tensor entropy = -(share * at::log(share.clamp_min(1e-300))).sum();
-  return {at::sqrt(at::diag(covariance).mean()).item<double>(), at::exp(entropy).item<double>()};
+  const Tensor largest_first = spectrum.flip(0).cpu().contiguous();
+  return {at::sqrt(at::diag(covariance).mean()).item<double>(), at::exp(entropy).item<double>(),
+          {largest_first.const_data_ptr<double>(), largest_first.const_data_ptr<double>() + largest_first.numel()}};
 }
 
 ReconstructionAccuracy reconstruction_accuracy(const LDLM& model, const NoiseSchedule& schedule, const Tensor& h_BLH,

@@ -10,6 +10,7 @@ namespace ldlm {
 struct LatentStatistics {
   double deviation;       // root of the mean over N, D of the variance of z0 over the batch
   double effective_rank;  // exp(entropy of the normalised eigenvalues of the covariance of z0), 1 to D
+  std::vector<double> spectrum;  // [D], those eigenvalues, largest first; their mean is deviation^2
 };
 // z0 [B, N, D]; the mean over the batch at each position is taken out first, so that a vector shared by all data counts as nothing.
 LatentStatistics latent_statistics(const Tensor& z0_BND);

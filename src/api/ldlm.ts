@@ -54,7 +54,7 @@ export interface LoadOptions {
 }
 
 /** Schedule time of the last evaluation of the denoiser. */
-const LAST_SCHEDULE_TIME = 0.05;
+export const LAST_SCHEDULE_TIME = 0.05;
 
 let nextToken = 1;
 

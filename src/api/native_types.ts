@@ -54,6 +54,8 @@ export interface NativeMetrics {
   gradNorm: number;
   latentStd: number;
   effectiveRank: number;
+  /** Eigenvalues of the covariance of z0 over the batch, largest first, [D]. */
+  latentSpectrum: Float64Array;
 }
 
 export interface NativeAccuracy {

@@ -12,6 +12,7 @@ import { syncAndRename, writeFileAtomic } from '../data/atomic.js';
 import { ioError } from '../data/io_error.js';
 import { LdlmError } from './errors.js';
 import type { NativeJointTrainer } from './native_types.js';
+import type { TrainMetrics } from './train_metrics.js';
 
 const numbers = z.array(z.number());
 const stateShape = z.object({
@@ -106,7 +107,7 @@ export function writeCheckpoint(
   config: LdlmConfig,
   encoder: EncoderShape,
   saveTensors: (folder: string) => Promise<TrainedState>,
-): Promise<string> {
+): Promise<{ folder: string; state: CheckpointState }> {
   return writeCheckpointFolder(run, config, async (folder) => {
     const { step, timesteps, lossByTimestep } = await saveTensors(folder);
     return checkpointState(config, encoder, { step, timesteps, lossByTimestep });
@@ -118,7 +119,11 @@ export function writeCheckpoint(
  * state, the JSON files join it, everything is synced, renamed, and `latest` moves last. A failure leaves the run as it was: what was half
  * written goes, since on a full disk it would stand in the way of the next attempt.
  */
-export async function writeCheckpointFolder(run: string, config: object, saveTensors: (folder: string) => Promise<{ step: number }>): Promise<string> {
+export async function writeCheckpointFolder<State extends { step: number }>(
+  run: string,
+  config: object,
+  saveTensors: (folder: string) => Promise<State>,
+): Promise<{ folder: string; state: State }> {
   const temporary = join(run, 'checkpoints', `.writing-${process.pid}`);
   try {
     await rm(temporary, { recursive: true, force: true });
@@ -129,7 +134,7 @@ export async function writeCheckpointFolder(run: string, config: object, saveTen
     const folder = checkpointFolder(run, state.step);
     await syncAndRename(temporary, folder, { replace: true });
     await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${state.step}\n`);
-    return folder;
+    return { folder, state };
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first failure is the one to tell
     throw error;
@@ -163,6 +168,24 @@ async function writeJson(file: string, value: unknown): Promise<void> {
 export async function logMetrics(run: string, metrics: object): Promise<void> {
   const file = join(run, 'metrics.jsonl');
   await appendFile(file, JSON.stringify(metrics) + '\n').catch(ioError(file, 'a file that can be written'));
+}
+
+/**
+ * The lines of RUN/metrics.jsonl; none if there is no such file. A last line that is still being written is left out.
+ * @throws LdlmError ERR_LDLM_IO naming a line that is broken
+ */
+export async function readMetrics(run: string): Promise<TrainMetrics[]> {
+  const file = join(run, 'metrics.jsonl');
+  if (!(await exists(file))) return [];
+  const lines = (await readFile(file, 'utf8').catch(ioError(file, 'a file that can be read'))).split('\n');
+  const complete = lines.slice(0, -1); // what follows the last line end is empty or cut
+  return complete.map((line, index) => {
+    try {
+      return JSON.parse(line) as TrainMetrics;
+    } catch (cause) {
+      throw new LdlmError('ERR_LDLM_IO', `${file}:${index + 1} must be a JSON object, got '${line.slice(0, 60)}'. Delete the line`, { cause });
+    }
+  });
 }
 
 /** Drops what a killed run left behind: unfinished checkpoint folders, and metrics of steps after the checkpoint. */

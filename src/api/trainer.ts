@@ -10,32 +10,13 @@ import { keepCommit } from '../hub/model_source.js';
 import { callNative, resolveDevice } from './call_native.js';
 import { checkData } from './check_data.js';
 import { LdlmError } from './errors.js';
+import { LDLM } from './ldlm.js';
 import { loadNative } from './native.js';
-import type { NativeAccuracy, NativeJointTrainer, NativeTrainerConfig } from './native_types.js';
+import type { NativeJointTrainer, NativeTrainerConfig } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
-import { type Checkpoint, cleanRun, copyTokenizer, latestCheckpoint, logMetrics, writeCheckpoint } from './run_folder.js';
-
-/** One logged step, as in RUN/metrics.jsonl. */
-export interface TrainMetrics {
-  /** Steps done. */
-  step: number;
-  /** L_diff, L_h, L_w and what is minimised. */
-  loss: { diffusion: number; hidden: number; token: number; total: number };
-  /** Scale of the diffusion gradient into the encoder. */
-  gamma: number;
-  lr: number;
-  gradNorm: number;
-  /** Tokens (padding included) per second since the last logged step. */
-  tokensPerSecond: number;
-  /** Share of that time spent waiting for the next batch. */
-  dataWait: number;
-  /** Deviation of z0 over the data, and the effective rank of its covariance (1 to D): both fall when training collapses. */
-  latent: { std: number; effectiveRank: number };
-  /** At checkpoints only: token accuracy from z0, from z0 + sigma_dec eps, and from one denoising step at schedule times. */
-  accuracy?: { clean: number; noisy: number; oneStep: { u: number; accuracy: number; relativeError: number }[] };
-  /** True when a checkpoint was written at this step. */
-  saved: boolean;
-}
+import { type Checkpoint, type CheckpointState, cleanRun, copyTokenizer, latestCheckpoint, writeCheckpoint } from './run_folder.js';
+import { RunLog } from './run_log.js';
+import { readableAccuracy, trainMetrics, type TrainMetrics } from './train_metrics.js';
 
 export interface TrainerOptions {
   /** The run folder. */
@@ -44,6 +25,10 @@ export interface TrainerOptions {
   resume?: 'auto' | 'never' | 'must';
   /** Bytes here and in all, while the frozen LM is fetched from the hub. */
   onDownload?: (bytes: number, totalBytes: number) => void;
+  /** Writes an event file for TensorBoard into the run folder; default true. */
+  tensorboard?: boolean;
+  /** Texts to sample at every checkpoint, default 0. A second copy of the model is loaded for as long as that takes. */
+  samples?: number;
 }
 
 /** Batches that the feature statistics of h are measured on before the first step. */
@@ -58,7 +43,7 @@ const STATISTICS_BATCHES = 50;
 export class JointTrainer implements AsyncDisposable {
   private constructor(
     readonly config: LdlmConfig,
-    readonly out: string,
+    private readonly options: TrainerOptions,
     private readonly encoder: PretrainedEncoder,
     private readonly native: NativeJointTrainer,
     private readonly lock: FolderLock,
@@ -91,11 +76,16 @@ export class JointTrainer implements AsyncDisposable {
         await callNative(() => native.load(folder, state.step, state.timesteps));
       }
       await cleanRun(options.out, checkpoint?.state.step ?? 0);
-      return new JointTrainer(checked, options.out, encoder, native, lock, checkpoint?.state.step ?? 0);
+      return new JointTrainer(checked, options, encoder, native, lock, checkpoint?.state.step ?? 0);
     } catch (error) {
       await lock[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** The run folder. */
+  get out(): string {
+    return this.options.out;
   }
 
   /** Steps done so far, those before a resume included. */
@@ -113,6 +103,7 @@ export class JointTrainer implements AsyncDisposable {
     // Stopped before the first step there is nothing to save.
     if (this.stepsDone === 0 && !(await this.measureStatistics(data, options.signal))) return;
     const { steps, batch, seed, logEvery, saveEvery } = this.config.train;
+    const log = await RunLog.open(this.out, this.config, { stepsDone: this.stepsDone, tensorboard: this.options.tensorboard ?? true });
     const feed = batches(data, { batch, seed, fromStep: this.stepsDone })[Symbol.asyncIterator]();
     let since = performance.now();
     let stepsSince = 0;
@@ -131,13 +122,17 @@ export class JointTrainer implements AsyncDisposable {
         const save = stop || this.stepsDone === steps || this.stepsDone % saveEvery === 0;
         if (!save && this.stepsDone % logEvery !== 0) continue;
         const milliseconds = performance.now() - since;
-        const metrics = await this.measure(milliseconds, stepsSince, waited);
+        const native = await callNative(() => this.native.metrics());
+        const metrics = trainMetrics(native, { milliseconds, tokens: stepsSince * batch * data.length, waited });
+        let state: CheckpointState | undefined;
         if (save) {
+          metrics.latent.spectrum = [...native.latentSpectrum].map((value) => Number(value.toPrecision(5)));
           metrics.accuracy = readableAccuracy(await callNative(() => this.native.diagnose(ids, lengths)));
-          await this.save();
+          ({ state } = await this.writeCheckpoint());
+          if (this.options.samples && !stop) metrics.samples = await this.sampleCheckpoint(this.options.samples);
           metrics.saved = true;
         }
-        await logMetrics(this.out, metrics);
+        await log.add(metrics, state);
         yield metrics;
         if (stop) return;
         [since, stepsSince, waited] = [performance.now(), 0, 0];
@@ -148,8 +143,18 @@ export class JointTrainer implements AsyncDisposable {
   }
 
   /** Writes a checkpoint of the current step now and returns its folder. */
-  save(): Promise<string> {
+  async save(): Promise<string> {
+    return (await this.writeCheckpoint()).folder;
+  }
+
+  private writeCheckpoint(): ReturnType<typeof writeCheckpoint> {
     return writeCheckpoint(this.out, this.config, this.encoder.shape, (folder) => callNative(() => this.native.save(folder)));
+  }
+
+  private async sampleCheckpoint(count: number): Promise<string[]> {
+    const { device, seed } = this.config.train;
+    await using model = await LDLM.load(this.out, { device });
+    return (await model.sample({ count, seed })).texts;
   }
 
   async dispose(): Promise<void> {
@@ -160,22 +165,6 @@ export class JointTrainer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
-  }
-
-  private async measure(milliseconds: number, stepsSince: number, waited: number): Promise<TrainMetrics> {
-    const m = await callNative(() => this.native.metrics());
-    const tokens = stepsSince * this.config.train.batch * this.config.model.maxLength;
-    return {
-      step: m.step,
-      loss: { diffusion: m.diffusion, hidden: m.hidden, token: m.token, total: m.total },
-      gamma: m.gamma,
-      lr: m.lr,
-      gradNorm: m.gradNorm,
-      tokensPerSecond: Math.round((1000 * tokens) / milliseconds),
-      dataWait: waited / milliseconds,
-      latent: { std: m.latentStd, effectiveRank: m.effectiveRank },
-      saved: false,
-    };
   }
 
   /** False if `signal` aborted before they were complete. */
@@ -246,14 +235,5 @@ function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTra
       steps, batch, accumulate, warmupSteps, cooldownSteps: Math.round(cooldown * steps), lr, beta1, beta2, eps, muon, weightDecay, clip, ema, seed,
       bfloat16: train.dtype === 'bfloat16',
     },
-  };
-}
-
-function readableAccuracy(accuracy: NativeAccuracy): NonNullable<TrainMetrics['accuracy']> {
-  const { clean, noisy, times, oneStep, relativeError } = accuracy;
-  return {
-    clean,
-    noisy,
-    oneStep: [...times].map((u, i) => ({ u, accuracy: oneStep[i]!, relativeError: relativeError[i]! })),
   };
 }

@@ -119,13 +119,14 @@ export class BaselineTrainer implements AsyncDisposable {
     return this.dispose();
   }
 
-  private save(spent: Spent): Promise<string> {
+  private async save(spent: Spent): Promise<string> {
     const { batch, seed } = this.config.train;
-    return writeCheckpointFolder(this.out, this.config, async (folder) => {
+    const { folder } = await writeCheckpointFolder(this.out, this.config, async (folder) => {
       await callNative(() => this.native.save(folder));
       const step = this.stepsDone;
       return { step, seed, dataPosition: step * batch, ...spent, vocabulary: this.data.vocabulary, endId: this.data.manifest.endId };
     });
+    return folder;
   }
 
   private readable(

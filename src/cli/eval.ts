@@ -14,8 +14,8 @@ import { checkRequest, type ProtocolName, protocolNames } from '../eval/protocol
 import { showingDownload } from './download_progress.js';
 import { interruptible } from './interrupt.js';
 import { checkUsage, gather } from './option_types.js';
-import { createProgress, type Progress } from './progress.js';
 import { addSampleFlags, type SampleFlags, sampleOptionsOf } from './sample_flags.js';
+import { progressOfStages } from './stage_progress.js';
 
 interface Flags extends SampleFlags {
   protocol: ProtocolName[];
@@ -90,21 +90,6 @@ export async function firstTexts(file: string, column: string, count: number): P
 
 async function* tokenRows(files: readonly string[], column: string, tokenizer: Tokenizer): AsyncGenerator<number[]> {
   for (const file of files) for await (const { text } of readDocuments(file, { column })) yield tokenizer.encode(text);
-}
-
-/** One progress display after another. */
-function progressOfStages(): { update: (stage: string, done: number, total: number) => void; stop: () => void } {
-  let shown: { stage: string; progress: Progress } | undefined;
-  return {
-    update(stage, done, total) {
-      if (shown?.stage !== stage) {
-        shown?.progress.stop();
-        shown = { stage, progress: createProgress({ total, unit: 'texts', label: stage }) };
-      }
-      shown.progress.update(done);
-    },
-    stop: () => shown?.progress.stop(),
-  };
 }
 
 /** Fields of a result that are conditions, which the head of the table says once. */

@@ -8,6 +8,7 @@ import type { ParameterCounts } from '../api/native_types.js';
 import { type CheckpointState, openCheckpoint } from '../api/run_folder.js';
 import { resolveEncoder } from '../config/encoders.js';
 import { type PresetName, presetNames, presets } from '../config/presets.js';
+import { gammaAt, scheduleTime, signalAt } from '../config/schedules.js';
 import type { LdlmConfig } from '../config/types.js';
 import { hashFiles } from '../data/hash_files.js';
 
@@ -79,29 +80,16 @@ function tables(config: LdlmConfig, state: Info['state']): string[] {
   const bar = (share: number): string => '#'.repeat(Math.round(Math.min(1, share) * BAR_WIDTH));
   const row = (x: number, y: number, share: number): string => `  ${x.toFixed(2).padStart(8)} ${y.toFixed(3).padStart(7)}  ${bar(share)}`;
   const tenths = Array.from({ length: 11 }, (_, i) => i / 10);
-  const d = config.diffusion.scheduleD;
-  const signal = (u: number): number => {
-    const [c, s] = [Math.cos((Math.PI / 2) * u), d * Math.sin((Math.PI / 2) * u)];
-    return c / Math.hypot(c, s);
-  };
+  const signal = (u: number): number => signalAt(u, config.diffusion.scheduleD);
   const lines = ['noise schedule: u, signal a(u)', ...tenths.map((u) => row(u, signal(u), signal(u)))];
   const cumulative = state?.timesteps.cumulative;
   if (cumulative && config.recipe.adaptiveTimesteps) {
-    lines.push('timestep warp: t, u = F^-1(t)', ...tenths.map((t) => row(t, warp(cumulative, t), warp(cumulative, t))));
+    lines.push('timestep warp: t, u = F^-1(t)', ...tenths.map((t) => row(t, scheduleTime(cumulative, t), scheduleTime(cumulative, t))));
   }
   const warmup = config.recipe.encoderWarmup;
   if (warmup) {
-    const r = (x: number): number => 1 / (1 + Math.exp(-warmup.k * (x - warmup.c)));
-    const gamma = (x: number): number => warmup.min + ((warmup.max - warmup.min) * (r(x) - r(0))) / (r(1) - r(0));
+    const gamma = (x: number): number => gammaAt(x, warmup);
     lines.push(`encoder warmup: share of ${warmup.steps} steps, gamma`, ...tenths.map((x) => row(x, gamma(x), gamma(x) / warmup.max)));
   }
   return lines;
-}
-
-function warp(cumulative: readonly number[], t: number): number {
-  const bins = cumulative.length - 1;
-  const i = Math.min(bins - 1, Math.max(0, cumulative.findIndex((value) => value > t) - 1));
-  const bin = t >= 1 ? bins - 1 : i;
-  const [low, high] = [cumulative[bin]!, cumulative[bin + 1]!];
-  return Math.min(1, (bin + (t - low) / (high - low)) / bins);
 }

@@ -21,6 +21,7 @@ const commands: Record<string, () => Promise<Command>> = {
   baseline: async () => (await import('./baseline.js')).baselineCommand(),
   frontier: async () => (await import('./frontier.js')).frontierCommand(),
   ablate: async () => (await import('./ablate.js')).ablateCommand(),
+  report: async () => (await import('./report.js')).reportCommand(),
   reconstruct: async () => (await import('./reconstruct.js')).reconstructCommand(),
   export: async () => (await import('./export.js')).exportCommand(),
   hidden: async () => (await import('./hidden.js')).hiddenCommand(),
@@ -38,6 +39,7 @@ Examples:
   ldlm prepare --input stories.txt --tokenizer lm --length 48 --packing pad --out data/stories
   ldlm train --preset tiny --data data/stories --encoder lm --out runs/tiny
   ldlm sample --model runs/tiny --count 8
+  ldlm report runs/tiny                                    a page with curves, warnings and samples
 
 Results go to stdout, progress and logs to stderr. LDLM_DEBUG=1 shows the stack of an unexpected error.`;
 

@@ -23,6 +23,8 @@ export type ProgressPayload = Readonly<Record<string, string | number>>;
 export interface Progress {
   /** `done` units of the total are done. Cheap: call it as often as you like. */
   update(done: number, payload?: ProgressPayload): void;
+  /** Writes a line of its own, which stays. */
+  note(line: string): void;
   /** Shows the last state and gives the terminal back. May be called twice. */
   stop(): void;
 }
@@ -60,6 +62,7 @@ function createBar(options: ProgressOptions, stream: NodeJS.WriteStream): Progre
       speed.add(done);
       bar.update(Math.min(done, options.total), { label: options.label, text: describe(done, options, speed, payload) });
     },
+    note: (line) => void stream.write(`\r\x1b[K${line}\n`), // the bar is drawn again below it
     stop() {
       if (!stopped) bar.stop();
       stopped = true;
@@ -83,6 +86,10 @@ function createLines(options: ProgressOptions, stream: NodeJS.WriteStream): Prog
       const percent = Math.floor((100 * Math.min(done, options.total)) / Math.max(1, options.total));
       last = `${options.label} ${percent} % | ${describe(done, options, speed, payload)}`;
       if (Date.now() >= due) show();
+    },
+    note(line) {
+      show();
+      stream.write(`${line}\n`);
     },
     stop: show,
   };

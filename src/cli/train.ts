@@ -3,14 +3,16 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { LdlmError } from '../api/errors.js';
-import { JointTrainer, type TrainMetrics } from '../api/trainer.js';
+import type { TrainMetrics } from '../api/train_metrics.js';
+import { JointTrainer } from '../api/trainer.js';
 import { applySet, parseConfig } from '../config/parse.js';
 import { type PresetName, presetNames, presets } from '../config/presets.js';
 import type { LdlmConfig } from '../config/types.js';
 import { openShards } from '../data/shards.js';
+import { describeWarning } from '../watch/collapse_alarm.js';
 import { showingDownload } from './download_progress.js';
 import { interruptible } from './interrupt.js';
-import { checkUsage, gather, threadsOption } from './option_types.js';
+import { checkUsage, gather, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress } from './progress.js';
 
 /** Where a configuration comes from, and what is changed in it. */
@@ -25,15 +27,19 @@ export interface ConfigFlags {
 interface TrainFlags extends ConfigFlags {
   out: string;
   resume: 'auto' | 'never' | 'must';
+  tensorboard: boolean;
+  samples: number;
 }
 
 const examples = `
 Writes RUN/metrics.jsonl and RUN/checkpoints/step-N/; Ctrl-C finishes the step and saves, the same command continues.
+Watch it with "tensorboard --logdir RUN" or "ldlm report RUN"; a run that is collapsing says so.
 
 Examples:
   ldlm train --preset tiny --data data/stories --encoder lm --out runs/tiny
   ldlm train --preset base --data data/text --encoder gpt2 --out runs/base --set train.lr=1e-4 --set train.batch=64
   ldlm train --config my.json --out runs/mine --resume must
+  ldlm train --preset tiny --data data/stories --encoder lm --out runs/tiny --samples 4
   ldlm info --preset tiny --json > my.json      a complete configuration to edit`;
 
 /** The command `ldlm train`. */
@@ -42,6 +48,8 @@ export function trainCommand(): Command {
     .description('train encoder, diffusion model and decoder jointly')
     .requiredOption('--out <run>', 'the run folder')
     .addOption(new Option('--resume <how>', 'auto: continue a run found in --out').choices(['auto', 'never', 'must']).default('auto'))
+    .option('--samples <n>', 'texts to sample at every checkpoint, for TensorBoard and the report', wholeNumber(0), 0)
+    .option('--no-tensorboard', 'write no event file for TensorBoard')
     .addOption(threadsOption())
     .addHelpText('after', examples)
     .action(run);
@@ -62,7 +70,7 @@ async function run(flags: TrainFlags, command: Command): Promise<void> {
   process.stderr.write(`configuration: ${JSON.stringify(config)}\n`);
   await using data = await openShards(config.data.path);
   await using trainer = await showingDownload(config.encoder.source, (onDownload) =>
-    JointTrainer.create(config, { out: flags.out, resume: flags.resume, onDownload }),
+    JointTrainer.create(config, { out: flags.out, resume: flags.resume, tensorboard: flags.tensorboard, samples: flags.samples, onDownload }),
   );
   await interruptible('Finishing the step and saving.', (signal) => trainWithProgress(trainer, data, signal));
   process.stdout.write(`${flags.out}\n`);
@@ -109,6 +117,7 @@ export async function trainWithProgress(
         gamma: metrics.gamma.toFixed(3),
         'latent sd': metrics.latent.std.toFixed(2),
       });
+      for (const warning of metrics.warnings ?? []) progress.note(`warning: ${describeWarning(warning)}`);
     }
   } finally {
     progress.stop();

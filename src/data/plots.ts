@@ -64,7 +64,7 @@ function niceTop(value: number): number {
 }
 
 /** 15000 -> '15k' */
-function short(value: number): string {
+export function short(value: number): string {
   if (value < 1e4) return value.toLocaleString('en-US');
   const [divisor, suffix] = value >= 1e9 ? [1e9, 'G'] : value >= 1e6 ? [1e6, 'M'] : [1e3, 'k'];
   return `${Number((value / divisor).toPrecision(3)).toLocaleString('en-US')}${suffix}`;

@@ -232,6 +232,16 @@ TEST(LatentStatistics, SeeACollapse) {
   EXPECT_NEAR(latent_statistics(at::randn({512, 5, 1}) * at::ones({16})).effective_rank, 1, 1e-6);
 }
 
+TEST(LatentStatistics, GivesTheSpectrumLargestFirst) {
+  // Two samples on either side of a shared mean: the variance of each dimension is its distance squared.
+  const Tensor distance = at::tensor({1.0, 3.0, 0.0, 2.0});
+  const LatentStatistics statistics = latent_statistics(at::stack({5 + distance, 5 - distance}).unsqueeze(1));
+  ASSERT_EQ(statistics.spectrum.size(), 4u);
+  EXPECT_NEAR(statistics.spectrum[0], 14, 1e-9);  // one direction holds all of it
+  EXPECT_NEAR(statistics.spectrum[1], 0, 1e-9);
+  EXPECT_NEAR(statistics.deviation, std::sqrt(14.0 / 4), 1e-9);
+}
+
 TEST(Generate, SamplesDoNotDependOnTheBatch) {
   auto trainer = ready_trainer();
   for (int64_t k = 0; k < 20; ++k) trainer->step(batch_of(k));

@@ -34,6 +34,15 @@ describe('progress in a log', () => {
     ]);
   });
 
+  it('writes a note as a line of its own, behind the state before it', () => {
+    const { stream, text } = recorder(false);
+    const progress = createProgress({ total: 10, unit: 'steps', label: 'training', stream });
+    progress.update(1);
+    progress.note('warning: x');
+    progress.stop();
+    expect(text().trimEnd().split('\n')).toEqual([expect.stringMatching(/^training 10 %/), 'warning: x']);
+  });
+
   it('does not count what an earlier run did, shows bytes as MB, and says so when the speed is unknown', () => {
     const { stream, text } = recorder(false);
     const progress = createProgress({ total: 10e6, unit: 'B', label: 'reading', start: 8e6, stream, lineEverySeconds: 0 });

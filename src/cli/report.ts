@@ -1,0 +1,67 @@
+// `ldlm report`: a run folder as one HTML page: curves, warnings, samples and the way to them. The path of the page goes to stdout.
+
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { LDLM } from '../api/ldlm.js';
+import { writeFileAtomic } from '../data/atomic.js';
+import { reportPage } from '../report/report_page.js';
+import { readRun } from '../report/run_record.js';
+import { readTexts, type RunTexts } from '../report/run_texts.js';
+import { firstTexts, loadScorer } from './eval.js';
+import { interruptible } from './interrupt.js';
+import { deviceOption, threadsOption, wholeNumber } from './option_types.js';
+import { progressOfStages } from './stage_progress.js';
+
+interface Flags {
+  out?: string;
+  count: number;
+  steps: number;
+  seed: number;
+  reference?: string;
+  scorer?: string;
+  column: string;
+  device: 'auto' | 'cpu' | 'cuda';
+}
+
+const examples = `
+The page needs no network and can be sent to others. It may be made while the run is still training: it shows the newest checkpoint.
+
+Examples:
+  ldlm report runs/tiny
+  ldlm report runs/tiny --reference held-out.txt --scorer lm --out tiny.html
+  ldlm report runs/base --count 0                 curves only, no sampling`;
+
+/** The command `ldlm report`. */
+export function reportCommand(): Command {
+  return new Command('report')
+    .description('a run as one HTML page: curves, warnings, samples from noise to text, scores')
+    .argument('<run>', 'a run folder')
+    .option('--out <file>', 'where to write the page (default: RUN/report.html)')
+    .option('--count <n>', 'samples to score; 0: no texts', wholeNumber(0), 64)
+    .option('--steps <n>', 'evaluations of the denoiser', wholeNumber(1), 32)
+    .option('--seed <n>', 'of the samples', wholeNumber(0), 0)
+    .option('--reference <file>', 'held-out texts (default: the validation part of the data set)')
+    .option('--scorer <source>', 'a causal LM (GPT-2 family), a folder or an id of the hub, for genppl and mauve')
+    .option('--column <name>', 'column of the text in jsonl and parquet', 'text')
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .addHelpText('after', examples)
+    .action((run: string, flags: Flags) => interruptible('Stopping after the current step.', (signal) => report(run, flags, signal)));
+}
+
+async function report(path: string, flags: Flags, signal: AbortSignal): Promise<void> {
+  const run = await readRun(path);
+  const texts = flags.count === 0 ? null : await textsOf(path, flags, signal);
+  const out = flags.out ?? join(path, 'report.html');
+  await writeFileAtomic(out, reportPage(run, texts));
+  process.stdout.write(`${out}\n`);
+}
+
+async function textsOf(path: string, flags: Flags, signal: AbortSignal): Promise<RunTexts> {
+  const { count, steps, seed, device } = flags;
+  const reference = flags.reference === undefined ? null : await firstTexts(flags.reference, flags.column, count);
+  await using model = await LDLM.load(path, { device });
+  await using scorer = flags.scorer === undefined ? null : await loadScorer(flags.scorer, device, signal);
+  const stages = progressOfStages();
+  return await readTexts(model, { count, steps, seed, reference, scorer, signal, onProgress: stages.update }).finally(stages.stop);
+}
