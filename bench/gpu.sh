@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, in one run on a CUDA machine: builds the CUDA variant, runs all tests, trains and samples on the GPU, and
-# times training and sampling against PyTorch (appended to bench/results/*.jsonl).
+# times ops, training and sampling, against PyTorch too (appended to bench/results/*.jsonl).
 #
 #   LDLM_PYTHON=<python with CUDA torch and safetensors> bench/gpu.sh
 #
@@ -30,11 +30,15 @@ for dtype in float32 bfloat16; do
   ldlm sample --model "$work/run-$dtype" --count 4 --device cuda
 done
 
-for size in tiny small; do
+# Speed, appended to bench/results. Sampling computes in float32.
+for preset in tiny base; do
+  ldlm bench ops --preset "$preset" --device cuda --out bench/results
   for dtype in float32 bfloat16; do
-    node bench/train_step.mjs --size "$size" --device cuda --dtype "$dtype"
+    ldlm bench train --preset "$preset" --batch 32 --accumulate 1 --device cuda --dtype "$dtype" --against pytorch --profile --out bench/results
   done
-  # Sampling computes in float32.
-  node bench/sample.mjs --size "$size" --device cuda
-  node bench/sample.mjs --size "$size" --device cuda --count 1
+  for count in 1 64; do
+    ldlm bench sample --preset "$preset" --count "$count" --device cuda --against pytorch --profile --out bench/results
+  done
 done
+ldlm bench train --preset owt --batch 8 --accumulate 1 --device cuda --dtype bfloat16 --against pytorch --out bench/results
+ldlm bench scale --task sample --preset base --over length --values 128 256 512 1024 2048 4096 --device cuda --out bench/results

@@ -2,55 +2,28 @@
 // The checkpoint has the sizes of GPT-2 and random weights. Both sides alternate, with the file in the page cache (warm) and out of it
 // (cold). Loading libtorch is not part of the time; the forward pass of 16 tokens is. Appends a line to bench/results/load.jsonl.
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, closeSync, existsSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PretrainedEncoder } from '../dist/index.js';
-import { spread } from './statistics.mjs';
+import { gpt2Shapes, writeRandomWeights } from '../dist/bench/random_weights.js';
+import { spread } from '../dist/bench/statistics.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '7' }, keep: { type: 'string' } } });
 const rounds = Number(values.rounds);
-const [layers, width, vocabulary, positions] = [12, 768, 50257, 1024];
+const [layers, hiddenWidth, vocabulary, positions] = [12, 768, 50257, 1024];
 const ids = Int32Array.from({ length: 16 }, (_, i) => 1000 + i);
 
-function gpt2Shapes() {
-  const norm = (name) => ({ [`${name}.weight`]: [width], [`${name}.bias`]: [width] });
-  const matrix = (name, from, to) => ({ [`${name}.weight`]: [from, to], [`${name}.bias`]: [to] });
-  const block = (h) => ({
-    ...norm(`${h}.ln_1`),
-    ...matrix(`${h}.attn.c_attn`, width, 3 * width),
-    ...matrix(`${h}.attn.c_proj`, width, width),
-    ...norm(`${h}.ln_2`),
-    ...matrix(`${h}.mlp.c_fc`, width, 4 * width),
-    ...matrix(`${h}.mlp.c_proj`, 4 * width, width),
-  });
-  const blocks = Array.from({ length: layers }, (_, i) => block(`h.${i}`));
-  return Object.assign({ 'wte.weight': [vocabulary, width], 'wpe.weight': [positions, width] }, ...blocks, norm('ln_f'));
-}
-
-function writeCheckpoint(folder) {
+async function writeCheckpoint(folder) {
   mkdirSync(folder, { recursive: true });
-  const config = { model_type: 'gpt2', n_layer: layers, n_embd: width, n_head: 12, vocab_size: vocabulary, n_positions: positions };
+  const config = { model_type: 'gpt2', n_layer: layers, n_embd: hiddenWidth, n_head: 12, vocab_size: vocabulary, n_positions: positions };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-  const header = {};
-  let end = 0;
-  for (const [name, shape] of Object.entries(gpt2Shapes())) {
-    const begin = end;
-    end += 4 * shape.reduce((a, b) => a * b);
-    header[name] = { dtype: 'F32', shape, data_offsets: [begin, end] };
-  }
-  const text = Buffer.from(JSON.stringify(header));
-  const padded = Buffer.concat([text, Buffer.alloc((8 - (text.length % 8)) % 8, ' ')]);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(padded.length));
-  const noise = Buffer.from(Float32Array.from({ length: 1 << 20 }, () => 0.04 * (Math.random() - 0.5)).buffer);
-  const file = openSync(join(folder, 'model.safetensors'), 'w');
-  writeSync(file, length);
-  writeSync(file, padded);
-  for (let written = 0; written < end; written += noise.length) writeSync(file, noise, 0, Math.min(noise.length, end - written));
+  const path = join(folder, 'model.safetensors');
+  await writeRandomWeights(path, gpt2Shapes({ layers, hiddenWidth, feedForwardWidth: 4 * hiddenWidth, vocabulary, positions }));
+  const file = openSync(path, 'r');
   fsyncSync(file); // pages that are not on disk yet cannot be dropped from the cache
   closeSync(file);
 }
@@ -113,7 +86,7 @@ async function measure(folder, path, isCold) {
 const folder = values.keep ?? mkdtempSync(join(tmpdir(), 'ldlm-load-'));
 const path = join(folder, 'model.safetensors');
 try {
-  if (!existsSync(path)) writeCheckpoint(folder);
+  if (!existsSync(path)) await writeCheckpoint(folder);
   await hiddenStates(folder); // loads libtorch and starts its threads
   const [warm, cold] = [await measure(folder, path, false), await measure(folder, path, true)];
   const machine = { cpu: cpus()[0].model, cores: cpus().length, load1: loadavg()[0] };

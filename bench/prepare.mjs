@@ -13,7 +13,7 @@ import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { readDocuments } from '../dist/data/readers.js';
 import { trainByteLevelBpe } from '../dist/data/tokenizer_training.js';
-import { spread } from './statistics.mjs';
+import { spread } from '../dist/bench/statistics.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values } = parseArgs({

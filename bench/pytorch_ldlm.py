@@ -209,3 +209,7 @@ class LDLM(nn.Module):
         c = SimpleNamespace(**{k: SimpleNamespace(**v) if isinstance(v, dict) else v for k, v in config.items()})
         self.latent_encoder, self.latent_decoder = LatentEncoder(c), LatentDecoder(c)
         self.token_decoder, self.dit = TokenDecoder(c), DiT(c)
+
+    def compile_modules(self):
+        for network in (self.latent_encoder, self.latent_decoder, self.token_decoder, self.dit):
+            network.compile()

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "binding/baseline_wrap.h"
+#include "binding/bench.h"
 #include "binding/encoder_wrap.h"
 #include "binding/lm_trainer_wrap.h"
 #include "binding/model_wrap.h"
@@ -52,6 +53,8 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), at::get_num_threads()); }
+
 Napi::Value shutdown(const Napi::CallbackInfo& info) {
   environment(info.Env()).executor.stop();
   return info.Env().Undefined();
@@ -86,6 +89,12 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("countBaselineParameters", Napi::Function::New(env, count_baseline_parameters));
   exports.Set("exportTensors", Napi::Function::New(env, export_tensors));
   exports.Set("clusterFeatures", Napi::Function::New(env, cluster_features));
+  exports.Set("measureMachineRates", Napi::Function::New(env, measure_machine_rates));
+  exports.Set("benchOps", Napi::Function::New(env, bench_ops));
+  exports.Set("startProfile", Napi::Function::New(env, start_profile));
+  exports.Set("stopProfile", Napi::Function::New(env, stop_profile));
+  exports.Set("parameterShapes", Napi::Function::New(env, parameter_shapes));
+  exports.Set("threads", Napi::Function::New(env, threads));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
   exports.Set("exitNow", Napi::Function::New(env, exit_now));
   exports.Set("shutdown", Napi::Function::New(env, shutdown));

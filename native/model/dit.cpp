@@ -4,6 +4,7 @@
 
 #include "ops/adaln/adaln.h"
 #include "ops/attention/attention.h"
+#include "ops/recorded.h"
 
 namespace ldlm {
 
@@ -63,6 +64,7 @@ DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
 }
 
 DitCondition DiT::condition(const Tensor& u_B) const {
+  const RecordedModule record("modulation");
   const Tensor features = at::silu(time_down(at::silu(time_up(time_features(u_B)))));  // [B, C]
   DitCondition condition;
   for (const DitBlock& block : blocks) condition.blocks.push_back(pieces(block.modulation(features), features.size(1)));
@@ -72,6 +74,7 @@ DitCondition DiT::condition(const Tensor& u_B) const {
 }
 
 Tensor DiT::operator()(const Tensor& x_BND, const DitCondition& condition, const Tensor& self_condition_BND) const {
+  const RecordedModule record("dit");
   Tensor x = input(at::cat({x_BND, self_condition_BND}, -1));  // [B, N, C]
   for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i](x, condition.blocks[i], rotary);
   const Tensor estimate = output(adaln(x, condition.output[0], condition.output[1], kNormEpsilon));  // [B, N, D]

@@ -1,5 +1,7 @@
 #include "model/latent_decoder.h"
 
+#include "ops/recorded.h"
+
 namespace ldlm {
 
 namespace {
@@ -18,6 +20,7 @@ LatentDecoder::LatentDecoder(const ModelConfig& config, const at::TensorOptions&
 }
 
 Tensor LatentDecoder::operator()(const Tensor& z_BND) const {
+  const RecordedModule record("latent_decoder");
   const Tensor context = z_BND + kPositionScale * positions_ND;                // [B, N, D]
   Tensor x = (kPositionScale * queries_LD).expand({z_BND.size(0), -1, -1});    // [B, L, D]
   if (queries_take_latents) x = x + z_BND;

@@ -1,5 +1,7 @@
 #include "model/latent_encoder.h"
 
+#include "ops/recorded.h"
+
 namespace ldlm {
 
 namespace {
@@ -20,6 +22,7 @@ LatentEncoder::LatentEncoder(const ModelConfig& config, const at::TensorOptions&
 }
 
 Tensor LatentEncoder::operator()(const Tensor& h_BLH) const {
+  const RecordedModule record("latent_encoder");
   const Tensor context = h_BLH + kPositionScale * positions_LH;                         // [B, L, H]
   Tensor x = (kPositionScale * queries_ND).expand({h_BLH.size(0), -1, -1});             // [B, N, D]
   if (query_input.weight.defined()) x = x + query_input(h_BLH);

@@ -12,6 +12,7 @@
 #include "model/pretrained_parameters.h"
 #include "model/roberta.h"
 #include "model/t5.h"
+#include "ops/recorded.h"
 
 namespace ldlm {
 namespace {
@@ -23,6 +24,7 @@ class FrozenEncoder final : public PretrainedEncoder {
   FrozenEncoder(Network network, const PretrainedEncoderConfig& config) : network_(std::move(network)), config_(config) {}
 
   Tensor hidden(const Tensor& ids_BL, const Tensor& lengths_B, int64_t layer) const override {
+    const RecordedModule record("frozen_lm");
     at::NoGradGuard no_grad;
     const char* name = config_.family.c_str();
     check_tokens(name, ids_BL, lengths_B, config_.vocabulary, config_.positions);

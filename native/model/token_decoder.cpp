@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/attention/attention.h"
+#include "ops/recorded.h"
 
 namespace ldlm {
 
@@ -51,6 +52,7 @@ TokenDecoder::TokenDecoder(const ModelConfig& config, const at::TensorOptions& o
 }
 
 Tensor TokenDecoder::features(const Tensor& h_hat_BLH) const {
+  const RecordedModule record("token_decoder");
   Tensor x = h_hat_BLH;
   for (const TokenDecoderBlock& block : blocks) x = block(x, rotary);
   return output_norm(x);

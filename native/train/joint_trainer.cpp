@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ops/philox/philox.h"
+#include "ops/recorded.h"
 #include "ops/vocabulary/vocabulary.h"
 #include "train/data_parallel.h"
 #include "train/heap.h"
@@ -141,6 +142,7 @@ JointTrainer::Losses JointTrainer::losses_of(const Batch& part, int64_t first_ro
 
 // For a share of the samples, the estimate of a first pass without gradient; zeros for the others.
 Tensor JointTrainer::self_condition(const Tensor& x_BND, const Tensor& u_B, int64_t first_row) const {
+  const RecordedModule record("self_condition");
   at::NoGradGuard no_grad;
   std::vector<int64_t> chosen;
   for (int64_t row = 0; row < x_BND.size(0); ++row) {
@@ -180,6 +182,7 @@ double JointTrainer::lr_now() const {
 }
 
 void JointTrainer::update_ema() {
+  const RecordedModule record("ema");
   at::NoGradGuard no_grad;
   const auto n = static_cast<double>(steps_done_);
   const double decay = std::min(config_.train.ema, (1 + n) / (10 + n));

@@ -1,5 +1,6 @@
 #include "train/optimizer.h"
 
+#include "ops/recorded.h"
 #include "train/muon.h"
 
 namespace ldlm {
@@ -37,6 +38,7 @@ Optimizer::Optimizer(const OptimizerConfig& config, const std::vector<NamedParam
 }
 
 Tensor Optimizer::step(std::vector<Tensor>& gradients, double lr) {
+  const RecordedModule record("optimizer");
   at::NoGradGuard no_grad;
   const Tensor norms_P = at::stack(at::_foreach_norm(gradients, 2));
   const Tensor norm = at::linalg_vector_norm(norms_P);
@@ -60,6 +62,7 @@ void Optimizer::step_adam(AdamGroup& group, const std::vector<Tensor>& gradients
 
 void Optimizer::step_muon(const std::vector<Tensor>& gradients, double lr, const Tensor& shrink, const Tensor& finite) {
   const auto update = [&](int64_t begin, int64_t end) {
+    const RecordedModule record("optimizer");  // on every thread
     at::NoGradGuard no_grad;  // thread-local
     for (int64_t k = begin; k < end; ++k) {
       const auto i = static_cast<size_t>(k);

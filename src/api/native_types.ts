@@ -150,6 +150,40 @@ export interface ParameterCounts {
   total: number;
 }
 
+/** Limits of the machine, measured: GFLOP/s of our linear layer and of at::mm, GB/s of a copy, GFLOP in a second of CPU time. */
+export interface MachineRates {
+  linear: number;
+  mm: number;
+  bandwidth: number;
+  core: number;
+}
+
+/** An op against its reference: milliseconds a repeat, and the work of one call. Backward times are empty for an op without a gradient. */
+export interface NativeOpTimes {
+  op: string;
+  shape: string;
+  kernelForwardMs: Float64Array;
+  referenceForwardMs: Float64Array;
+  kernelBackwardMs: Float64Array;
+  referenceBackwardMs: Float64Array;
+  forwardFlops: number;
+  backwardFlops: number;
+  forwardBytes: number;
+  backwardBytes: number;
+}
+
+/** Time of an op in a module, without the ops it calls; the threads are added up. Names: native/bench/profiler.h. */
+export interface NativeProfileEntry {
+  module: string;
+  op: string;
+  backward: boolean;
+  calls: number;
+  selfMs: number;
+  /** CPU time of the calling thread. */
+  cpuMs: number;
+  flops: number;
+}
+
 /** The exports of build/native/ldlm.node. */
 export interface NativeAddon {
   /** Version of the libtorch in this process, e.g. "2.13.0". */
@@ -193,6 +227,17 @@ export interface NativeAddon {
   exportTensors(options: { input: string; output: string; prefixes: string[] }): Promise<void>;
   /** The cluster of every row for every seed, [seeds * N]. */
   clusterFeatures(options: NativeClustering): Promise<Int32Array>;
+  /** Tensors of a model: names and shapes. */
+  parameterShapes(config: NativeModelConfig): Record<string, number[]>;
+  /** Takes about `seconds`. */
+  measureMachineRates(options: { device: string; dtype: string; seconds: number }): Promise<MachineRates>;
+  /** Every op of native/ops at the shapes of this model. */
+  benchOps(options: { model: NativeModelConfig; batch: number; device: string; repeats: number }): Promise<NativeOpTimes[]>;
+  /** Times every op of this process until stopProfile. */
+  startProfile(): Promise<void>;
+  stopProfile(): Promise<NativeProfileEntry[]>;
+  /** Cores that tensor work on the CPU takes unless setThreads says otherwise. */
+  threads(): number;
   /** Cores that tensor work on the CPU may use; takes effect with the next job. */
   setThreads(threads: number): void;
   /** Ends the process at once with this exit code: no job is waited for, nothing is cleaned up. */

@@ -26,6 +26,7 @@ const commands: Record<string, () => Promise<Command>> = {
   export: async () => (await import('./export.js')).exportCommand(),
   hidden: async () => (await import('./hidden.js')).hiddenCommand(),
   info: async () => (await import('./info.js')).infoCommand(),
+  bench: async () => (await import('./bench.js')).benchCommand(),
   build: async () => (await import('./build.js')).buildCommand(),
   doctor: async () => (await import('./doctor.js')).doctorCommand(),
 };

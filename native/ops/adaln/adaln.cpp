@@ -1,6 +1,8 @@
 #include "ops/adaln/adaln.h"
 
 #include "ops/adaln/adaln_cpu.h"
+#include "ops/fast_paths.h"
+#include "ops/recorded.h"
 #include "ops/wants_gradient.h"
 
 namespace ldlm {
@@ -61,9 +63,10 @@ class AdalnFunction : public torch::autograd::Function<AdalnFunction> {
 }  // namespace
 
 Tensor adaln(const Tensor& x_BNC, const Tensor& shift_B1C, const Tensor& scale_B1C, double eps) {
+  const RecordedOp record("ldlm::adaln");
   TORCH_CHECK_VALUE(x_BNC.dim() == 3, "adaln: x must be [B, N, C], got ", x_BNC.sizes());
   const int64_t batch = x_BNC.size(0), width = x_BNC.size(2);
-  bool kernel = x_BNC.device().is_cpu() && x_BNC.scalar_type() == at::kFloat && x_BNC.is_contiguous() && x_BNC.numel() > 0;
+  bool kernel = fast_paths() && x_BNC.device().is_cpu() && x_BNC.scalar_type() == at::kFloat && x_BNC.is_contiguous() && x_BNC.numel() > 0;
   const bool gradient = wants_gradient({x_BNC, shift_B1C, scale_B1C});
   for (const Tensor& t : {shift_B1C, scale_B1C}) {
     const bool fits = t.dim() == 3 && (t.size(0) == batch || t.size(0) == 1) && t.size(1) == 1 && t.size(2) == width;

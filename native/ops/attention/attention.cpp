@@ -1,6 +1,8 @@
 #include "ops/attention/attention.h"
 
 #include "ops/attention/attention_cpu.h"
+#include "ops/fast_paths.h"
+#include "ops/recorded.h"
 #include "ops/wants_gradient.h"
 
 namespace ldlm {
@@ -41,11 +43,18 @@ float* scratch_of(int64_t count) {
   return scratch.data();
 }
 
+// Of `products` products of all queries with all keys, those that a causal mask leaves out too.
+double flops_of(const Tensor& qkv, const Tensor& context, double products) {
+  const int64_t keys = qkv.size(1) + (context.defined() ? context.size(1) : 0);
+  return products * 2 * static_cast<double>(qkv.numel() / 3 * keys);
+}
+
 struct Forward {
   Tensor y, log_sum;
 };
 
 Forward run_forward(const Tensor& qkv, const Tensor& context, const AttentionOptions& options) {
+  const RecordedOp record("ldlm::attention", flops_of(qkv, context, 2));
   const int64_t batch = qkv.size(0), queries = qkv.size(1), channels = qkv.size(2) / 3;
   const Forward result = {at::empty({batch, queries, channels}, qkv.options()), at::empty({batch, options.heads, queries}, qkv.options())};
   float *const y = result.y.mutable_data_ptr<float>(), *const log_sum = result.log_sum.mutable_data_ptr<float>();
@@ -72,6 +81,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     const Tensor &qkv = saved[0], &context = saved[1], &y = saved[6], &log_sum = saved[7];
     const AttentionOptions options = {saved_context->saved_data["heads"].toInt(), saved[2], saved[3], saved[4], saved[5],
                                       saved_context->saved_data["causal"].toBool()};
+    const RecordedOp record("ldlm::attention_backward", flops_of(qkv, context, 5));  // the scores anew, and four gradients
     const Tensor dy = gradients[0].contiguous();
     const int64_t queries = y.size(1), channels = y.size(2), width = channels / options.heads;
     const Tensor dqkv = at::empty_like(qkv), dcontext = context.defined() ? at::empty_like(context) : Tensor();
@@ -115,7 +125,7 @@ void check(const Tensor& qkv, const Tensor& context, const AttentionOptions& opt
 
 Tensor attention(const Tensor& qkv, const Tensor& context, const AttentionOptions& options) {
   check(qkv, context, options);
-  bool kernel = qkv.numel() > 0 && qkv.size(1) + (context.defined() ? context.size(1) : 0) <= kLongest;
+  bool kernel = fast_paths() && qkv.numel() > 0 && qkv.size(1) + (context.defined() ? context.size(1) : 0) <= kLongest;
   for (const Tensor& t : {qkv, context, options.query_gain, options.key_gain, options.cos, options.sin}) kernel = kernel && fits_kernel(t);
   if (!kernel) return attention_reference(qkv, context, options);
   if (!wants_gradient({qkv, context, options.query_gain, options.key_gain})) return run_forward(qkv, context, options).y;

@@ -1,6 +1,8 @@
 #include "ops/gelu/gelu.h"
 
+#include "ops/fast_paths.h"
 #include "ops/gelu/gelu_cpu.h"
+#include "ops/recorded.h"
 #include "ops/wants_gradient.h"
 
 namespace ldlm {
@@ -38,7 +40,8 @@ class GeluFunction : public torch::autograd::Function<GeluFunction> {
 }  // namespace
 
 Tensor gelu_tanh(const Tensor& x) {
-  const bool kernel = x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
+  const RecordedOp record("ldlm::gelu_tanh");
+  const bool kernel = fast_paths() && x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
   if (!kernel) return gelu_tanh_reference(x);
   return wants_gradient({x}) ? GeluFunction::apply(x) : run_forward(x.contiguous());
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include "ops/fast_paths.h"
 #include "ops/wants_gradient.h"
 
 namespace ldlm {
@@ -30,7 +31,7 @@ Tensor product(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bi
 
 bool takes_onednn(const Tensor& x, const Tensor& weight_OI) {
   // Decided by the layer, never by the number of rows: a sample must not round differently in a larger batch.
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && weight_OI.scalar_type() == at::kFloat && x.numel() > 0 &&
+  return fast_paths() && x.device().is_cpu() && x.scalar_type() == at::kFloat && weight_OI.scalar_type() == at::kFloat && x.numel() > 0 &&
          at::globalContext().userEnabledMkldnn() && linear_pointwise();
 }
 

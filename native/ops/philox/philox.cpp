@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "ops/philox/philox_round.h"
+#include "ops/recorded.h"
 #ifdef LDLM_CUDA
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -43,6 +44,7 @@ void fill_row_normal(const RandomStream& stream, uint32_t row, float* out, int64
 
 Tensor philox_normal(const RandomStream& stream, int64_t first_row, int64_t rows, at::IntArrayRef shape,
                      const at::Device& device) {
+  const RecordedOp record("ldlm::philox_normal");
   std::vector<int64_t> sizes = {rows};
   sizes.insert(sizes.end(), shape.begin(), shape.end());
   Tensor out = at::empty(sizes, at::TensorOptions(at::kFloat).device(device));

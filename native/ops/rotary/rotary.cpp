@@ -1,5 +1,7 @@
 #include "ops/rotary/rotary.h"
 
+#include "ops/fast_paths.h"
+#include "ops/recorded.h"
 #include "ops/rotary/rotary_cpu.h"
 #include "ops/rows_of.h"
 #include "ops/wants_gradient.h"
@@ -38,12 +40,13 @@ class RotaryFunction : public torch::autograd::Function<RotaryFunction> {
 }  // namespace
 
 Tensor rotary(const Tensor& x_BLHd, const Tensor& cos, const Tensor& sin) {
+  const RecordedOp record("ldlm::rotary");
   TORCH_CHECK_VALUE(x_BLHd.dim() == 4 && x_BLHd.size(3) % 2 == 0, "rotary: x must be [B, L, heads, d] with an even d, got ", x_BLHd.sizes());
   const int64_t shape[] = {x_BLHd.size(1), x_BLHd.size(3) / 2};
   TORCH_CHECK_VALUE(cos.sizes() == at::IntArrayRef(shape) && sin.sizes() == cos.sizes(), "rotary: cos and sin must be [L, d/2] = [", shape[0], ", ",
                     shape[1], "], got ", cos.sizes(), " and ", sin.sizes());
   const bool fp32 = x_BLHd.scalar_type() == at::kFloat && cos.scalar_type() == at::kFloat && sin.scalar_type() == at::kFloat;
-  const bool kernel = x_BLHd.device().is_cpu() && fp32 && cos.is_contiguous() && sin.is_contiguous() && x_BLHd.numel() > 0;
+  const bool kernel = fast_paths() && x_BLHd.device().is_cpu() && fp32 && cos.is_contiguous() && sin.is_contiguous() && x_BLHd.numel() > 0;
   if (!kernel) return rotary_reference(x_BLHd, cos, sin);
   return wants_gradient({x_BLHd}) ? RotaryFunction::apply(x_BLHd, cos, sin) : run(x_BLHd, cos, sin, 1);
 }

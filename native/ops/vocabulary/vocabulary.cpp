@@ -1,6 +1,7 @@
 #include "ops/vocabulary/vocabulary.h"
 
 #include "ops/linear/linear.h"
+#include "ops/recorded.h"
 #include "ops/wants_gradient.h"
 
 namespace ldlm {
@@ -57,6 +58,7 @@ class CrossEntropyFunction : public torch::autograd::Function<CrossEntropyFuncti
 }  // namespace
 
 Tensor vocabulary_cross_entropy(const Tensor& x_RH, const Tensor& head_VH, const Tensor& targets_R) {
+  const RecordedModule record("token_head");
   TORCH_CHECK_VALUE(x_RH.dim() == 2 && head_VH.dim() == 2 && x_RH.size(1) == head_VH.size(1), "vocabulary_cross_entropy: x must be [R, H] and head [V, H], got ",
                     x_RH.sizes(), " and ", head_VH.sizes());
   TORCH_CHECK_VALUE(targets_R.dim() == 1 && targets_R.size(0) == x_RH.size(0) && targets_R.scalar_type() == at::kLong,
@@ -66,6 +68,7 @@ Tensor vocabulary_cross_entropy(const Tensor& x_RH, const Tensor& head_VH, const
 }
 
 Tensor vocabulary_argmax(const Tensor& x_RH, const Tensor& head_VH) {
+  const RecordedModule record("token_head");
   const Tensor best = at::empty({x_RH.size(0)}, x_RH.options().dtype(at::kLong));
   for_each_chunk(x_RH.size(0), head_VH.size(0), [&](int64_t first, int64_t count) {
     best.narrow(0, first, count).copy_(ldlm::linear(x_RH.narrow(0, first, count), head_VH, {}).argmax(-1));

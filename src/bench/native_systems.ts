@@ -1,0 +1,43 @@
+// The systems that run in the native addon, by name: for each task, a function that opens it and returns one run. A new one is a line
+// here and one in systems.ts.
+
+import type { MachineRates, NativeAddon } from '../api/native_types.js';
+import type { Task } from './worker_process.js';
+import type { Work } from './workload.js';
+
+/** One repeat: a step, a call of the sampler. It resolves when the device is done. */
+export type Run = () => Promise<void | { rates?: MachineRates; evaluationsAtMs?: number[] }>;
+type Open = (native: NativeAddon, work: Work) => Promise<Run>;
+
+/** About this long a measurement of the machine's limits takes. */
+const LIMITS_SECONDS = 0.7;
+
+export const nativeSystems: Readonly<Record<string, Partial<Record<Task, Open>>>> = {
+  machine: { limits: async (native, { device, dtype }) => async () => ({ rates: await native.measureMachineRates({ device, dtype, seconds: LIMITS_SECONDS }) }) },
+  ldlm: { train: openTraining, sample: openSampling },
+};
+
+async function openTraining(native: NativeAddon, work: Work): Promise<Run> {
+  const encoder = await native.PretrainedEncoder.load({ folder: work.encoder, config: work.encoderShape, device: work.device });
+  const trainer = await native.JointTrainer.create(work.config, encoder, work.device);
+  const [ids, lengths] = [Int32Array.from(work.ids), Int32Array.from(work.lengths)];
+  await trainer.observeStatistics(ids, lengths);
+  await trainer.finishStatistics();
+  // A step is queued on a GPU, not waited for; a number that comes back from there waits.
+  const wait = async (): Promise<unknown> => (work.device === 'cuda' ? encoder.hidden(Int32Array.of(0), Int32Array.of(1), 0) : undefined);
+  return async () => {
+    await trainer.step(ids, lengths);
+    await wait();
+  };
+}
+
+async function openSampling(native: NativeAddon, { config, weights, device, count, steps }: Work): Promise<Run> {
+  const { model: sizes, scheduleD } = config;
+  const model = await native.Model.load({ weights, config: sizes, scheduleD, timesteps: null, device, samplingOnly: false });
+  const request = { firstIndex: 0, count, steps, sampler: 'ddim', eta: 1, uMin: 0.05, seed: 0, previewEvery: 0 } as const;
+  return async () => {
+    const evaluationsAtMs: number[] = [];
+    await model.sample(request, 1, () => evaluationsAtMs.push(performance.now()));
+    return { evaluationsAtMs };
+  };
+}

@@ -1,0 +1,50 @@
+// The process that measures a native system: answers the requests of worker_process.ts on stdin until it ends. What a system does for a
+// task is in native_systems.ts.
+
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { loadNative } from '../api/native.js';
+import { nativeSystems, type Run } from './native_systems.js';
+import type { Request, Timings } from './worker_process.js';
+
+/** Of this process; /proc is Linux's, elsewhere the peak is not known and 0. */
+function peakRss(): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+const native = loadNative();
+const baseRssBytes = peakRss();
+
+async function measure(run: Run, repeats: number, profile: boolean): Promise<Timings> {
+  const answer: Timings = { timesMs: [], cpuMs: [], peakRssBytes: 0, baseRssBytes, version: `libtorch ${native.torchVersion}` };
+  if (profile) await native.startProfile();
+  for (let i = 0; i < repeats; i++) {
+    const start = performance.now();
+    const before = process.cpuUsage();
+    const { rates, evaluationsAtMs } = (await run()) ?? {};
+    answer.timesMs.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(before);
+    answer.cpuMs.push((user + system) / 1000);
+    if (rates) answer.rates = rates;
+    if (evaluationsAtMs) (answer.evaluationMs ??= []).push((evaluationsAtMs.at(-1)! - evaluationsAtMs[0]!) / (evaluationsAtMs.length - 1));
+  }
+  if (profile) answer.profile = await native.stopProfile();
+  return { ...answer, peakRssBytes: peakRss() };
+}
+
+let run: Run | undefined;
+for await (const line of createInterface({ input: process.stdin })) {
+  const request = JSON.parse(line) as Request;
+  let answer: object = {};
+  if ('open' in request) {
+    native.setThreads(request.work.threads);
+    run = await nativeSystems[request.system]![request.open]!(native, request.work);
+  } else {
+    answer = await measure(run!, request.repeats, request.profile ?? false);
+  }
+  process.stdout.write(JSON.stringify(answer) + '\n');
+}
