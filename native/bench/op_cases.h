@@ -15,15 +15,20 @@ struct OpCase {
   // Work of the forward and of the backward pass: operations of matrix products, and bytes that must be read and written at least.
   double forward_flops, backward_flops;
   double forward_bytes, backward_bytes;
+  bool differentiable = true;  // has a backward pass to be timed by itself
 };
 
 std::vector<OpCase> op_cases(const ModelConfig& config, int64_t batch, const at::Device& device);
 
+// One pass of an op: milliseconds a repeat, kernel and reference in turns, and CPU time of all threads.
+struct PassTimes {
+  std::vector<double> kernel_ms, reference_ms, kernel_cpu_ms, reference_cpu_ms;
+  double flops, bytes;
+};
 struct OpTimes {
   std::string op, shape;
-  // Milliseconds a repeat, kernel and reference in turns. Backward is empty for an op without a gradient.
-  std::vector<double> kernel_forward, reference_forward, kernel_backward, reference_backward;
-  double forward_flops, backward_flops, forward_bytes, backward_bytes;
+  PassTimes forward;
+  std::optional<PassTimes> backward;  // nothing for an op without a gradient
 };
 
 OpTimes time_op(const OpCase& op_case, int64_t repeats);

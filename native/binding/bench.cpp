@@ -17,18 +17,23 @@ Napi::Value list_of(Napi::Env env, const std::vector<Item>& items, Napi::Object 
   return array;
 }
 
+Napi::Object from_pass_times(Napi::Env env, const PassTimes& times) {
+  auto object = Napi::Object::New(env);
+  object.Set("kernelMs", from_doubles(env, times.kernel_ms));
+  object.Set("referenceMs", from_doubles(env, times.reference_ms));
+  object.Set("kernelCpuMs", from_doubles(env, times.kernel_cpu_ms));
+  object.Set("referenceCpuMs", from_doubles(env, times.reference_cpu_ms));
+  object.Set("flops", times.flops);
+  object.Set("bytes", times.bytes);
+  return object;
+}
+
 Napi::Object from_op_times(Napi::Env env, const OpTimes& times) {
   auto object = Napi::Object::New(env);
   object.Set("op", times.op);
   object.Set("shape", times.shape);
-  object.Set("kernelForwardMs", from_doubles(env, times.kernel_forward));
-  object.Set("referenceForwardMs", from_doubles(env, times.reference_forward));
-  object.Set("kernelBackwardMs", from_doubles(env, times.kernel_backward));
-  object.Set("referenceBackwardMs", from_doubles(env, times.reference_backward));
-  object.Set("forwardFlops", times.forward_flops);
-  object.Set("backwardFlops", times.backward_flops);
-  object.Set("forwardBytes", times.forward_bytes);
-  object.Set("backwardBytes", times.backward_bytes);
+  object.Set("forward", from_pass_times(env, times.forward));
+  object.Set("backward", times.backward ? from_pass_times(env, *times.backward) : env.Null());
   return object;
 }
 

@@ -158,18 +158,22 @@ export interface MachineRates {
   core: number;
 }
 
-/** An op against its reference: milliseconds a repeat, and the work of one call. Backward times are empty for an op without a gradient. */
+/** One pass of an op, a value a repeat: milliseconds, and CPU time of all threads; and the work of one call. */
+export interface NativePassTimes {
+  kernelMs: Float64Array;
+  referenceMs: Float64Array;
+  kernelCpuMs: Float64Array;
+  referenceCpuMs: Float64Array;
+  flops: number;
+  bytes: number;
+}
+
+/** An op against its reference. `backward` is null where there is none, or none that is timed by itself. */
 export interface NativeOpTimes {
   op: string;
   shape: string;
-  kernelForwardMs: Float64Array;
-  referenceForwardMs: Float64Array;
-  kernelBackwardMs: Float64Array;
-  referenceBackwardMs: Float64Array;
-  forwardFlops: number;
-  backwardFlops: number;
-  forwardBytes: number;
-  backwardBytes: number;
+  forward: NativePassTimes;
+  backward: NativePassTimes | null;
 }
 
 /** Time of an op in a module, without the ops it calls; the threads are added up. Names: native/bench/profiler.h. */

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { NativeModelConfig } from '../../src/api/native_types.js';
-import { ditConditionWork, ditTrunkWork, frozenLmWork, latentDecoderWork, latentEncoderWork, samplingFlops, tokenDecoderWork, trainingFlops, type Work } from '../../src/bench/flops.js';
+import { ditConditionWork, ditTrunkWork, frozenLmWork, latentDecoderWork, latentEncoderWork, samplingFlops, tokenDecoderWork, tokenHeadWork, trainingFlops, type Work } from '../../src/bench/flops.js';
 import { resolveEncoder } from '../../src/config/encoders.js';
 
 const golden = JSON.parse(readFileSync(new URL('../golden/flops.json', import.meta.url), 'utf8')) as {
@@ -23,7 +23,8 @@ describe('operations of a module', () => {
     const B = golden.batch;
     expect(latentEncoderWork(model, B)).toEqual(work.latentEncoder);
     expect(latentDecoderWork(model, B)).toEqual(work.latentDecoder);
-    expect(tokenDecoderWork(model, B)).toEqual(work.tokenDecoder);
+    const [decoder, head] = [tokenDecoderWork(model, B), tokenHeadWork(model, B)];
+    expect({ forward: decoder.forward + head.forward, backward: decoder.backward + head.backward }).toEqual(work.tokenDecoder);
     const [trunk, condition] = [ditTrunkWork(model, B), ditConditionWork(model, B)];
     expect({ forward: trunk.forward + condition.forward, backward: trunk.backward + condition.backward }).toEqual(work.dit);
   });
@@ -33,8 +34,9 @@ describe('operations of a module', () => {
     expect(ditTrunkWork(small, 1).forward).toBe(192 + 64 + 64 + 512 + 128 + 64);
     // 256 features to 4, 4 to 4, modulation 4 to 24, output 4 to 8, gates 4 to 8
     expect(ditConditionWork(small, 1).forward).toBe(2048 + 32 + 192 + 64 + 64);
-    // qkv 192, attention 64, output 64, gate and up 2*2*4*32, down 2*2*16*4, head 2*2*4*3
-    expect(tokenDecoderWork(small, 1).forward).toBe(192 + 64 + 64 + 512 + 256 + 48);
+    // qkv 192, attention 64, output 64, gate and up 2*2*4*32, down 2*2*16*4
+    expect(tokenDecoderWork(small, 1).forward).toBe(192 + 64 + 64 + 512 + 256);
+    expect(tokenHeadWork(small, 1)).toEqual({ forward: 2 * 2 * 4 * 3, backward: 2 * (2 * 2 * 4 * 3) });
     // a GPT-2 layer of feed-forward width 8: qkv 192, attention 64, output 64, up and down 2*(2*2*4*8)
     expect(frozenLmWork({ hiddenWidth: 4, feedForwardWidth: 8 }, 3, 1, 2)).toEqual({ forward: 3 * (192 + 64 + 64 + 256), backward: 0 });
   });
