@@ -17,7 +17,7 @@ import { parseArgs } from 'node:util';
 
 import { loadNative } from '../dist/api/native.js';
 import { presets } from '../dist/config/presets.js';
-import { spread } from './statistics.mjs';
+import { spread } from '../dist/bench/statistics.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const GPT2_VOCABULARY = 50257;
