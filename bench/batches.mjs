@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { batches } from '../dist/data/batches.js';
 import { openShards } from '../dist/data/shards.js';
-import { spread } from './statistics.mjs';
+import { spread } from '../dist/bench/statistics.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values } = parseArgs({ options: { megabytes: { type: 'string', default: '256' }, batches: { type: 'string', default: '12' } } });
