@@ -4,7 +4,7 @@
 import { colours, dot, line, picture, rangeOf, type Range, scale, text, ticks } from './chart.js';
 import type { FrontierPoint } from './frontier.js';
 import { type Placed, place, type Quality, qualityOf } from './frontier_summary.js';
-import type { PublishedCorpus } from './published.js';
+import type { PublishedCorpus, PublishedFigure } from './published.js';
 
 export interface FrontierPictureOptions {
   title: string;
@@ -47,7 +47,7 @@ export function frontierPicture(points: readonly FrontierPoint[], options: Front
     path(front, x, y, 'stroke="#1b1f24" stroke-width="1.5"'),
     ...placed.map((p) => dot(x(p.entropy), y(p.quality), 4.5, describe(p, quality), `fill="${colourOf(p.point.model)}"${p.onFront ? ' stroke="#1b1f24" stroke-width="1.8"' : ''}`)),
     ...front.map((p) => text(x(p.entropy) + 7, y(p.quality) - 7, `${p.point.steps}`, { style: 'soft' })),
-    ...figures.flatMap(({ system, entropy, perplexity }) => [diamond(x(entropy), y(perplexity)), text(x(entropy) + 9, y(perplexity) + 4, system, { style: 'soft' })]),
+    ...publishedFigures(figures, x, y),
     text(size.left, bottom + 58, `ringed: Pareto front of the points, with the number of steps${published ? `; diamonds: ${published.what}` : ''}`, { style: 'soft' }),
     ...models.flatMap((model, i) => {
       const at = bottom + 62 + (i + 1) * size.key;
@@ -87,6 +87,15 @@ function series(placed: readonly Placed[]): Placed[][] {
 
 function path(points: readonly Placed[], x: Place, y: Place, attributes: string): string {
   return `<polyline fill="none" ${attributes} points="${points.map((p) => `${x(p.entropy).toFixed(1)},${y(p.quality).toFixed(1)}`).join(' ')}"/>`;
+}
+
+/** Diamonds with their names to the right; to the left where another diamond stands there. */
+function publishedFigures(figures: readonly PublishedFigure[], x: Place, y: Place): string[] {
+  const places = figures.map(({ system, entropy, perplexity }) => ({ system, x: x(entropy), y: y(perplexity) }));
+  return places.flatMap((place) => {
+    const inTheWay = places.some((other) => other.x > place.x && other.x < place.x + 150 && Math.abs(other.y - place.y) < 14);
+    return [diamond(place.x, place.y), text(place.x + (inTheWay ? -9 : 9), place.y + 4, place.system, { style: 'soft', anchor: inTheWay ? 'end' : 'start' })];
+  });
 }
 
 function diamond(x: number, y: number): string {
