@@ -1,6 +1,6 @@
 // Time to have the next batch, with nothing read ahead: from memory, from files in the page cache, and from files out of it. `node
 // bench/batches.mjs [--megabytes N] [--batches N]`. The shapes are those of the presets for real corpora; their steps on an H200 at half of
-// 790 TFLOP/s (docs/recipes) are the time that there is. Appends a line to bench/results/batches.jsonl.
+// 790 TFLOP/s (docs/recipes) are the time that there is. CPU times count beside other work. Appends a line to bench/results/batches.jsonl.
 
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -42,16 +42,18 @@ function writeDataSet(dir, length) {
 
 const dropFromCache = (path) => execFileSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
 
-/** Milliseconds of each batch, one after another. */
+/** Milliseconds of each batch, one after another: those that pass, and those of the CPU. */
 async function measure(dir, batch, { inMemoryBytes, isCold }) {
   const shards = await openShards(dir, { inMemoryBytes, verify: false });
-  const times = [];
+  const times = { wall: [], cpu: [] };
   const feed = batches(shards, { batch, seed: 0, fromStep: 0, ahead: 0 });
   for (let i = 0; i < Number(values.batches); i++) {
     if (isCold) dropFromCache(join(dir, 'shard-00000.bin'));
-    const began = performance.now();
+    const [began, used] = [performance.now(), process.cpuUsage()];
     await feed.next();
-    times.push(performance.now() - began);
+    const { user, system } = process.cpuUsage(used);
+    times.wall.push(performance.now() - began);
+    times.cpu.push((user + system) / 1000);
   }
   await feed.return();
   await shards.dispose();
@@ -68,9 +70,9 @@ try {
     const times = {};
     for (const [kind, options] of Object.entries(kinds)) times[kind] = await measure(dir, batch, options);
     const stepMs = (1000 * flop) / (790e12 / 2);
-    const ms = Object.fromEntries(Object.entries(times).map(([kind, list]) => [kind, spread(list, 1)]));
-    const shareOfStep = Object.fromEntries(Object.entries(ms).map(([kind, { median }]) => [kind, +(median / stepMs).toFixed(4)]));
-    results.push({ preset, batch, length, ms, stepOnH200Ms: Math.round(stepMs), shareOfStep });
+    const spreads = ({ wall, cpu }) => ({ wall: spread(wall, 1), cpu: spread(cpu, 1), cpuShareOfStep: +(spread(cpu, 1).median / stepMs).toFixed(4) });
+    const ms = Object.fromEntries(Object.entries(times).map(([kind, lists]) => [kind, spreads(lists)]));
+    results.push({ preset, batch, length, stepOnH200Ms: Math.round(stepMs), ms });
     rmSync(dir, { recursive: true });
   }
   const machine = { cpu: cpus()[0].model.trim(), cores: availableParallelism(), load1: +loadavg()[0].toFixed(2), node: process.versions.node };

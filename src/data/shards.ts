@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
 import { ioError } from './io_error.js';
@@ -112,7 +113,7 @@ class ShardFolder implements Shards {
   async read(rowIndices: Uint32Array): Promise<RowBatch> {
     if (this.disposed) throw new LdlmError('ERR_LDLM_STATE', `${this.dir} must be open to be read, got a read after dispose()`);
     const rowBytes = this.length * idBytes(this.manifest);
-    const raw = Buffer.allocUnsafe(rowIndices.length * rowBytes);
+    const raw = Buffer.allocUnsafeSlow(rowIndices.length * rowBytes); // of its own, so that it is aligned for ids of any width
     const lengths = new Int32Array(rowIndices.length);
     const reads: Promise<void>[] = [];
     rowIndices.forEach((row, i) => {
@@ -147,11 +148,12 @@ class ShardFolder implements Shards {
   /** Bytes to ids; an id outside the vocabulary would read outside the embedding table. */
   private unpack(raw: Buffer): Int32Array {
     const width = idBytes(this.manifest);
-    const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
-    const ids = new Int32Array(raw.length / width);
+    if (endianness() === 'BE') raw[width === 2 ? 'swap16' : 'swap32']();
+    const stored = new (width === 2 ? Uint16Array : Uint32Array)(raw.buffer as ArrayBuffer, raw.byteOffset, raw.length / width);
+    const ids = new Int32Array(stored.length);
     let largest = 0;
     for (let i = 0; i < ids.length; i++) {
-      const id = width === 2 ? view.getUint16(2 * i, true) : view.getUint32(4 * i, true);
+      const id = stored[i]!;
       if (id > largest) largest = id;
       ids[i] = id;
     }
