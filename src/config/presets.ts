@@ -7,7 +7,7 @@ import type { LdlmConfig } from './types.js';
  * Complete configurations by name; each call returns a new object that is yours to edit.
  * @example const config = presets.tiny(); config.train.steps = 500;
  */
-export const presets = { tiny, base, owt, 'owt-small': owtSmall, lm1b, 'lm1b-wrap': lm1bWrap, naive };
+export const presets = { tiny, stories, base, owt, 'owt-small': owtSmall, lm1b, 'lm1b-wrap': lm1bWrap, naive };
 
 export type PresetName = keyof typeof presets;
 
@@ -60,6 +60,15 @@ function tiny(): LdlmConfig {
     },
     data: { path: 'data/stories', packing: 'pad' },
   };
+}
+
+/** The stories for most of an hour on two CPU cores, instead of nine minutes: a wider denoiser, and stories enough to see few twice. */
+function stories(): LdlmConfig {
+  const config = tiny();
+  config.model.dit = { layers: 4, width: 256, heads: 8 };
+  Object.assign(config.train, { steps: 9_000, cooldown: 0.5, ema: 0.999, logEvery: 50, saveEvery: 500 });
+  config.data.path = 'data/stories-200k';
+  return config;
 }
 
 /** The paper's size and settings on sequences of 128 tokens of the user's own text. */
