@@ -24,6 +24,7 @@ std::vector<Tensor> pieces(const Tensor& x, int64_t width) { return x.unsqueeze(
 
 TokenDit::TokenDit(const TokenDitConfig& config, const at::TensorOptions& options)
     : tokens(at::empty({config.inputs, config.width}, options)),
+      positions(at::empty({config.length, config.width}, options)),
       rotary(config.length, config.width / config.heads, options),
       time_up(kTimeFeatures, config.condition, true, options),
       time_down(config.condition, config.condition, true, options),
@@ -45,13 +46,14 @@ DitCondition TokenDit::condition(const Tensor& t_B) const {
 }
 
 Tensor TokenDit::hidden(const Tensor& ids_BL, const DitCondition& condition) const {
-  Tensor x = at::embedding(tokens, ids_BL);  // [B, L, C]
+  Tensor x = at::embedding(tokens, ids_BL) + positions;  // [B, L, C]
   for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i](x, condition.blocks[i], rotary);
   return adaln(x, condition.output[0], condition.output[1], kNormEpsilon);
 }
 
 void TokenDit::reset_parameters(at::Generator& generator) {
   fill_normal(tokens, 0.55 / std::sqrt(static_cast<double>(tokens.size(1))), generator);  // 0.02 at width 768
+  fill_normal(positions, 0.55 / std::sqrt(static_cast<double>(positions.size(1))), generator);
   fill_fan_in(time_up, generator);
   fill_fan_in(time_down, generator);
   for (DitBlock& block : blocks) {
@@ -67,6 +69,7 @@ void TokenDit::reset_parameters(at::Generator& generator) {
 
 void TokenDit::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   visitor(join_name(prefix, "tokens.weight"), tokens);
+  visitor(join_name(prefix, "positions.weight"), positions);
   time_up.visit(join_name(prefix, "time_up"), visitor);
   time_down.visit(join_name(prefix, "time_down"), visitor);
   for (size_t i = 0; i < blocks.size(); ++i) blocks[i].visit(join_name(prefix, "blocks." + std::to_string(i)), visitor);

@@ -26,7 +26,8 @@ struct TokenDit {
   void reset_parameters(at::Generator& generator);
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 
-  Tensor tokens;  // [inputs, C]
+  Tensor tokens;     // [inputs, C]
+  Tensor positions;  // [L, C]: rotary positions are relative, and a sequence of masks alone would look the same everywhere
   RotaryTable rotary;
   Linear time_up, time_down;
   std::vector<DitBlock> blocks;
