@@ -1,7 +1,7 @@
 // Times one sample of the LDLM of base size, end to end from noise to token ids, against the samplers of MDLM, Duo, SEDD and an
 // autoregressive GPT-2, all of them this package's own, in one process with the same threads, in turn. Weights are random: none of these
 // samplers decides by them how long it takes. Long trajectories are not run whole: every k-th evaluation of the network is made, spread
-// evenly over the trajectory, and the time is multiplied by evaluations needed / made. Appends a line to bench/results/baselines.jsonl.
+// evenly over the trajectory, and the time is multiplied by evaluations needed / made. A round of a few evaluations goes before. Appends a line to bench/results/baselines.jsonl.
 //
 //   node bench/baselines.mjs --length 1024 --ldlm-steps 32 --against mdlm@1000/32,mdlm@256/16,duo@64/8 --rounds 3
 //   node bench/baselines.mjs --length 128 --ldlm-steps 16 --against ar@1,ar@8,ar@32
@@ -73,8 +73,8 @@ async function openLdlm(folder) {
   });
   rmSync(folder, { recursive: true, force: true });
   const request = { firstIndex: 0, count: 1, steps: ldlmSteps, sampler: 'ddim', eta: 1, temperature: 1, uniformGrid: false, uMin: 0.05, seed: 0, previewEvery: 0 };
-  return async () => {
-    await loaded.sample(request, 1, null);
+  return async (warmUp) => {
+    await loaded.sample(warmUp ? { ...request, steps: 2 } : request, 1, null);
     return { share: 1, rows: 1 };
   };
 }
@@ -101,17 +101,17 @@ async function openOpponent({ kind, stepwise, number, stride }) {
   }
   const rows = kind === 'ar' ? number : 1;
   const request = { firstIndex: 0, count: rows, steps: number, seed: 0, stopAtEnd: false, stepwise, stride };
-  return async () => {
-    const { evaluations, evaluationsMade } = await models.get(kind).sample(request, 1);
+  return async (warmUp) => {
+    const { evaluations, evaluationsMade } = await models.get(kind).sample(warmUp ? { ...request, stride: 4096 } : request, 1);
     return { share: evaluationsMade / evaluations, rows, evaluations, evaluationsMade };
   };
 }
 
 /** Seconds a sample, by the clock and of the CPU, of the whole trajectory. */
-async function time(run) {
+async function time(run, warmUp) {
   const cpu = process.cpuUsage();
   const start = performance.now();
-  const { share, rows, ...counts } = await run();
+  const { share, rows, ...counts } = await run(warmUp);
   const wall = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   return { wall: wall / share / rows, cpu: (user + system) / 1e6 / share / rows, ...counts };
@@ -125,9 +125,10 @@ try {
   const load1 = Number(loadavg()[0].toFixed(2));
   for (let round = 0; round <= rounds; ++round) {
     for (const system of systems) {
-      const timed = await time(system.run);
-      process.stderr.write(`${round === 0 ? 'warm-up' : `round ${round}`} ${system.name}: ${timed.wall.toFixed(2)} s, ${timed.cpu.toFixed(2)} s CPU\n`);
-      if (round > 0) system.times.push(timed);
+      const timed = await time(system.run, round === 0);
+      if (round === 0) continue;
+      process.stderr.write(`round ${round}, ${system.name}: ${timed.wall.toFixed(2)} s, ${timed.cpu.toFixed(2)} s CPU a sample\n`);
+      system.times.push(timed);
     }
   }
   const results = systems.map(({ name, times }) => {

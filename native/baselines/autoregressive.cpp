@@ -71,11 +71,14 @@ void Autoregressive::visit(const std::string& prefix, const ParameterVisitor& vi
   network.final_norm.visit(join_name(prefix, "final_norm"), visitor);
 }
 
-CachedSteps::CachedSteps(const Autoregressive& model, int64_t rows) : model_(model) {
-  const auto& config = model.config;
+StepWeights::StepWeights(const Autoregressive& model) {
   const auto turned = [](const Conv1d& matrix) { return matrix.weight.t().contiguous(); };
-  for (const Gpt2Block& block : model.network.blocks) {
-    weights_.push_back({turned(block.qkv), turned(block.attention_out), turned(block.up), turned(block.down)});
+  for (const Gpt2Block& block : model.network.blocks) blocks.push_back({turned(block.qkv), turned(block.attention_out), turned(block.up), turned(block.down)});
+}
+
+CachedSteps::CachedSteps(const Autoregressive& model, const StepWeights& weights, int64_t rows) : model_(model), weights_(weights) {
+  const auto& config = model.config;
+  for (int64_t i = 0; i < config.layers; ++i) {
     for (auto* cache : {&keys_, &values_}) cache->push_back(at::zeros({rows, config.heads, config.length, config.width / config.heads}));
   }
 }
@@ -86,21 +89,22 @@ Tensor CachedSteps::next(const Tensor& ids_B) {
   const int64_t rows = x.size(0), width = x.size(1), heads = model_.config.heads, seen = position_ + 1;
   for (size_t i = 0; i < network.blocks.size(); ++i) {
     const Gpt2Block& block = network.blocks[i];
-    const Tensor qkv = ldlm::linear(block.attention_norm(x), weights_[i].qkv, block.qkv.bias).view({rows, 3, heads, 1, width / heads});
+    const StepWeights::Block& weights = weights_.blocks[i];
+    const Tensor qkv = ldlm::linear(block.attention_norm(x), weights.qkv, block.qkv.bias).view({rows, 3, heads, 1, width / heads});
     keys_[i].narrow(2, position_, 1).copy_(qkv.select(1, 1));
     values_[i].narrow(2, position_, 1).copy_(qkv.select(1, 2));
     const Tensor mixed = at::scaled_dot_product_attention(qkv.select(1, 0), keys_[i].narrow(2, 0, seen), values_[i].narrow(2, 0, seen));
-    x = x + ldlm::linear(mixed.reshape({rows, width}), weights_[i].attention_out, block.attention_out.bias);
-    const Tensor up = activate(ldlm::linear(block.feed_forward_norm(x), weights_[i].up, block.up.bias), block.activation);
-    x = x + ldlm::linear(up, weights_[i].down, block.down.bias);
+    x = x + ldlm::linear(mixed.reshape({rows, width}), weights.attention_out, block.attention_out.bias);
+    const Tensor up = activate(ldlm::linear(block.feed_forward_norm(x), weights.up, block.up.bias), block.activation);
+    x = x + ldlm::linear(up, weights.down, block.down.bias);
   }
   ++position_;
   return ldlm::linear(network.final_norm(x), network.tokens, {});
 }
 
-NextTokenSamples sample_next_tokens(const Autoregressive& model, const NextTokenSampling& sampling, const TokenObserver& observe) {
+NextTokenSamples sample_next_tokens(const Autoregressive& model, const StepWeights& weights, const NextTokenSampling& sampling, const TokenObserver& observe) {
   const auto& config = model.config;
-  CachedSteps steps(model, sampling.count);
+  CachedSteps steps(model, weights, sampling.count);
   NextTokenSamples samples{at::full({sampling.count, config.length}, config.end_id, at::kLong), {}};
   Tensor last_B = at::full({sampling.count}, config.end_id, at::kLong);
   int64_t* const last = last_B.mutable_data_ptr<int64_t>();

@@ -26,21 +26,27 @@ struct Autoregressive {
   Gpt2 network;
 };
 
+// The matrices of the blocks as [out, in], which a product with few rows reads fastest; GPT-2 stores them the other way round.
+struct StepWeights {
+  explicit StepWeights(const Autoregressive& model);
+  struct Block {
+    Tensor qkv, attention_out, up, down;
+  };
+  std::vector<Block> blocks;
+};
+
 // One position after another for B rows at once, with the keys and values of all earlier positions kept.
 class CachedSteps {
  public:
-  CachedSteps(const Autoregressive& model, int64_t rows);
+  CachedSteps(const Autoregressive& model, const StepWeights& weights, int64_t rows);
   // ids [B] at the next position -> logits [B, V] of the position behind it
   Tensor next(const Tensor& ids_B);
   // Leaves a position out: its keys and values stay what they are. For timing.
   void skip() { ++position_; }
 
  private:
-  struct Weights {
-    Tensor qkv, attention_out, up, down;  // [out, in]: what a product with few rows reads fastest
-  };
   const Autoregressive& model_;
-  std::vector<Weights> weights_;
+  const StepWeights& weights_;
   std::vector<Tensor> keys_, values_;  // of each block [B, heads, L, d]
   int64_t position_ = 0;
 };
@@ -59,6 +65,6 @@ struct NextTokenSamples {
 
 // Temperature 1, fp64. A row's random numbers are those of (seed, its number); its logits may differ in the last bit with the number of
 // rows, as matrix products round by it.
-NextTokenSamples sample_next_tokens(const Autoregressive& model, const NextTokenSampling& sampling, const TokenObserver& observe);
+NextTokenSamples sample_next_tokens(const Autoregressive& model, const StepWeights& weights, const NextTokenSampling& sampling, const TokenObserver& observe);
 
 }  // namespace ldlm

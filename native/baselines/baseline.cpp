@@ -108,12 +108,19 @@ class AutoregressiveBaseline : public Baseline {
   BaselineSamples sample(const BaselineRequest& request, const TokenObserver& observe) const override {
     const c10::InferenceMode inference;
     const auto [ids_BL, evaluations] =
-        sample_next_tokens(model_, {request.first_index, request.count, request.seed, request.stop_at_end, request.stride}, observe);
+        sample_next_tokens(model_, step_weights(), {request.first_index, request.count, request.seed, request.stop_at_end, request.stride}, observe);
     return {ids_BL, evaluations};
   }
 
  private:
+  // Made with the first sample: the weights do not change any more then.
+  const StepWeights& step_weights() const {
+    if (!step_weights_) step_weights_.emplace(model_);
+    return *step_weights_;
+  }
+
   Autoregressive model_;
+  mutable std::optional<StepWeights> step_weights_;  // used by the executor's thread only
 };
 
 }  // namespace

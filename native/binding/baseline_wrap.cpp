@@ -1,5 +1,7 @@
 #include "binding/baseline_wrap.h"
 
+#include <cmath>
+
 namespace ldlm::binding {
 
 namespace {
@@ -43,7 +45,11 @@ std::shared_ptr<const Baseline> load_or_fill(const BaselineConfig& config, const
   model->reset_parameters(kSeed);
   at::NoGradGuard no_grad;
   auto generator = at::detail::createCPUGenerator(kSeed);
-  model->visit("", [&](const std::string&, Tensor& p) { p.add_(at::randn(p.sizes(), generator, at::TensorOptions(at::kFloat)), 0.02); });
+  model->visit("", [&](const std::string& name, Tensor& p) {
+    // The scores of sedd must add up to those of a distribution, or all masks go in the first step: its head gives the uniform one.
+    if (config.kind == "sedd" && name.starts_with("head.")) p.fill_(name.ends_with("bias") ? -std::log(static_cast<double>(config.vocabulary)) : 0);
+    else p.add_(at::randn(p.sizes(), generator, at::TensorOptions(at::kFloat)), 0.02);
+  });
   return model;
 }
 

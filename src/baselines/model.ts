@@ -59,6 +59,10 @@ export class BaselineModel implements AsyncDisposable {
     return 'cpu';
   }
 
+  get onlySampler(): string {
+    return this.config.kind === 'ar' ? 'next token, fp64' : 'ancestral, fp64';
+  }
+
   /** Samples `count` texts, in batches. The texts do not depend on the size of the batches (of ar: but for the rounding of products). */
   async sample(options: BaselineSampleOptions = {}): Promise<{ samples: Sample[]; texts: string[]; stats: SampleStats }> {
     const { count = 1, steps = DEFAULT_STEPS, seed = 0, batch = 32 } = options;

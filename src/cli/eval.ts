@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { LDLM } from '../api/ldlm.js';
 import { Scorer } from '../api/scorer.js';
+import { isBaseline } from '../baselines/checkpoint.js';
+import { BaselineModel } from '../baselines/model.js';
 import { writeFileAtomic } from '../data/atomic.js';
 import { readDocuments } from '../data/readers.js';
 import type { Tokenizer } from '../data/tokenizer.js';
@@ -57,7 +59,8 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
   const reference = flags.reference === undefined ? undefined : await firstTexts(flags.reference, flags.column, flags.count);
   checkUsage(command, () => checkRequest({ protocols, count: flags.count, scorer: flags.scorer !== undefined, references: reference?.length ?? null }));
   await mkdir(flags.out, { recursive: true });
-  await using model = await LDLM.load(flags.model, { device: flags.device, weights: flags.raw ? 'raw' : 'ema' });
+  const weights = flags.raw ? 'raw' : 'ema';
+  await using model = (await isBaseline(flags.model)) ? await BaselineModel.load(flags.model, { weights }) : await LDLM.load(flags.model, { device: flags.device, weights });
   await using scorer = flags.scorer === undefined ? null : await loadScorer(flags.scorer, flags.device, signal);
   const stages = progressOfStages();
   const { results, samples } = await evaluate(model, {

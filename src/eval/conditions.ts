@@ -1,19 +1,20 @@
 // What every result carries, so that a figure can be made again: how the samples were made, by which weights, on which machine.
 
 import { cpus } from 'node:os';
-import type { LDLM } from '../api/ldlm.js';
 import { loadNative } from '../api/native.js';
 import { packageVersion } from '../api/package_root.js';
 import { defaultSampler, type GridName, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
 import type { Scorer } from '../api/scorer.js';
 import { hashFiles } from '../data/hash_files.js';
+import type { EvaluatedModel } from './evaluated_model.js';
 
 export interface Conditions {
   sampler: string;
   steps: number;
-  eta: number;
-  temperature: number;
-  grid: GridName;
+  /** null, as the next two, where the sampler has none. */
+  eta: number | null;
+  temperature: number | null;
+  grid: GridName | null;
   seed: number;
   count: number;
   precision: 'float32';
@@ -24,15 +25,13 @@ export interface Conditions {
 }
 
 /** The conditions under which `model` is sampled with `options`. */
-export async function conditionsOf(model: LDLM, options: SampleOptions, scorer: Scorer | undefined): Promise<Conditions> {
+export async function conditionsOf(model: EvaluatedModel, options: SampleOptions, scorer: Scorer | undefined): Promise<Conditions> {
   const { steps, eta, temperature, grid, seed, count } = resolveSampleOptions(options);
-  const { checkpoint, weights, device } = model;
+  const { checkpoint, weights, device, onlySampler } = model;
   return {
-    sampler: options.sampler ?? defaultSampler,
+    sampler: onlySampler ?? options.sampler ?? defaultSampler,
     steps,
-    eta,
-    temperature,
-    grid,
+    ...(onlySampler === undefined ? { eta, temperature, grid } : { eta: null, temperature: null, grid: null }),
     seed,
     count,
     precision: 'float32',

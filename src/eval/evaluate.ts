@@ -2,11 +2,12 @@
 
 import { callNative } from '../api/call_native.js';
 import { LdlmError } from '../api/errors.js';
-import type { LDLM, Sample, SampleStats } from '../api/ldlm.js';
+import type { Sample, SampleStats } from '../api/ldlm.js';
 import { loadNative } from '../api/native.js';
 import type { SampleOptions } from '../api/sample_options.js';
 import type { Scorer } from '../api/scorer.js';
 import { type Conditions, conditionsOf } from './conditions.js';
+import type { EvaluatedModel } from './evaluated_model.js';
 import { scoreDiversity } from './diversity.js';
 import { scoreEntropy } from './entropy.js';
 import { scoreGenPplCosmos } from './gen_ppl_cosmos.js';
@@ -48,7 +49,7 @@ export interface Evaluation {
 }
 
 interface Input extends Omit<EvaluateOptions, 'protocols'> {
-  model: LDLM;
+  model: EvaluatedModel;
   samples: readonly Sample[];
   /** The model's ids of the samples. */
   ids: readonly number[][];
@@ -63,7 +64,7 @@ interface Input extends Omit<EvaluateOptions, 'protocols'> {
  * @example
  * const { results } = await evaluate(model, { count: 256, steps: 32, protocols: ['entropy/model-tokens-nats'] });
  */
-export async function evaluate(model: LDLM, options: EvaluateOptions): Promise<Evaluation> {
+export async function evaluate(model: EvaluatedModel, options: EvaluateOptions): Promise<Evaluation> {
   const { protocols, scorer, reference, onProgress, training: _, stateRefusals, ...sampling } = options;
   checkRequest({ protocols, count: options.count ?? 1, scorer: scorer !== undefined, references: reference?.length ?? null });
   const conditions = await conditionsOf(model, sampling, scorer);
@@ -135,7 +136,8 @@ const judges: Record<ProtocolName, (input: Input) => Promise<object>> = {
     return counter.score();
   },
   'reconstruction/v1': async ({ model, samples, reference, seed, progress, signal }) => {
-    const [texts, noise] = [reference!.slice(0, samples.length), model.config.recipe.decoderNoise];
+    if (!model.reconstruct) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', 'reconstruction/v1 must have a model with latents, got one without');
+    const [texts, noise] = [reference!.slice(0, samples.length), model.config.recipe?.decoderNoise ?? 0];
     const accuracies: { clean: number; noisy: number }[] = [];
     for (const text of texts) {
       if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'the reconstruction was aborted');

@@ -1,8 +1,8 @@
 // The training set as rows of the model's token ids, for the protocol that asks what of it was learnt by heart.
 
 import { LdlmError } from '../api/errors.js';
-import type { LDLM } from '../api/ldlm.js';
 import { openShards } from '../data/shards.js';
+import type { EvaluatedModel } from './evaluated_model.js';
 
 export type TokenRows = Iterable<ArrayLike<number>> | AsyncIterable<ArrayLike<number>>;
 
@@ -12,7 +12,7 @@ const ROWS_AT_ONCE = 256;
  * The rows that `model` was trained on, without the end token of padded rows: samples have none either.
  * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if they are not at `config.data.path` any more, or made with another tokenizer
  */
-export async function* trainingRows(model: LDLM, onProgress?: (done: number, total: number) => void): AsyncGenerator<Int32Array> {
+export async function* trainingRows(model: EvaluatedModel, onProgress?: (done: number, total: number) => void): AsyncGenerator<Int32Array> {
   const { path } = model.config.data;
   await using data = await openShards(path).catch((cause: unknown) => {
     throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have the training set, got none at the model's data.path '${path}'. Give --training FILE`, { cause });

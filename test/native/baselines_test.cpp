@@ -87,7 +87,8 @@ TEST(Autoregressive, CachedLogitsAreTheUncached) {
   for (const int64_t rows : {1, 4}) {
     const Tensor ids_BL = at::randint(0, 30, {rows, 12}, generator, at::TensorOptions(at::kLong));
     const Tensor expected_BLV = model.logits(ids_BL);
-    CachedSteps steps(model, rows);
+    const StepWeights weights(model);
+    CachedSteps steps(model, weights, rows);
     for (int64_t i = 0; i < 12; ++i) {
       const Tensor found = steps.next(i == 0 ? at::full({rows}, 1, at::kLong) : ids_BL.select(1, i - 1).contiguous());
       EXPECT_LT(test::max_difference(found, expected_BLV.select(1, i)), 2e-5 * expected_BLV.abs().max().item<double>()) << rows << " rows, position " << i;

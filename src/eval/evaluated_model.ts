@@ -1,0 +1,18 @@
+// What an evaluation needs of a model: an LDLM has it, and so have the baselines. The part that only an LDLM has is optional.
+
+import type { LDLM, Sample, SampleStats } from '../api/ldlm.js';
+import type { SampleOptions } from '../api/sample_options.js';
+import type { Tokenizer } from '../data/tokenizer.js';
+
+export interface EvaluatedModel {
+  readonly tokenizer: Tokenizer;
+  readonly config: { model: { maxLength: number }; data: { path: string }; recipe?: { decoderNoise: number } };
+  readonly checkpoint: { folder: string; state: { step: number } };
+  /** The file of weights that was loaded. */
+  readonly weights: string;
+  readonly device: 'cpu' | 'cuda';
+  /** Of a model that samples in one way only: its name. */
+  readonly onlySampler?: string;
+  sample(options: SampleOptions): Promise<{ samples: Sample[]; texts: string[]; stats: SampleStats }>;
+  readonly reconstruct?: LDLM['reconstruct'];
+}
