@@ -1,5 +1,7 @@
 #include "binding/encoder_wrap.h"
 
+#include "binding/pretrained_source.h"
+
 namespace ldlm::binding {
 
 Napi::Function EncoderWrap::define(Napi::Env env) {
@@ -10,16 +12,11 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
 Napi::Value EncoderWrap::load(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    ObjectReader reader(info[0], "encoder");
-    const std::string folder = reader.string("folder");
-    const PretrainedEncoderConfig config = to_encoder_config(reader.object("config"));
-    const at::Device device = to_device(reader.string("device"));
-    reader.finish();
-    const int64_t bytes = 4 * config.hidden_width * (config.vocabulary + 12 * config.hidden_width * config.layers);
+    const PretrainedSource source(info[0], "encoder");
     return submit(
         env,
-        [=] { return std::shared_ptr<const PretrainedEncoder>(load_pretrained_encoder(folder, config, device)); },
-        [bytes](Napi::Env env, const std::shared_ptr<const PretrainedEncoder>& encoder) {
+        [=] { return std::shared_ptr<const PretrainedEncoder>(load_pretrained_encoder(source.folder, source.config, source.device)); },
+        [bytes = source.bytes()](Napi::Env env, const std::shared_ptr<const PretrainedEncoder>& encoder) {
           return EncoderWrap::wrap(env, environment(env).encoder, encoder, bytes);
         });
   });

@@ -1,5 +1,6 @@
 #include "binding/scorer_wrap.h"
 
+#include "binding/pretrained_source.h"
 #include "score/clustering.h"
 
 namespace ldlm::binding {
@@ -11,15 +12,10 @@ Napi::Function ScorerWrap::define(Napi::Env env) {
 Napi::Value ScorerWrap::load(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    ObjectReader reader(info[0], "scorer");
-    const std::string folder = reader.string("folder");
-    const PretrainedEncoderConfig config = to_encoder_config(reader.object("config"));
-    const at::Device device = to_device(reader.string("device"));
-    reader.finish();
-    const int64_t bytes = 4 * config.hidden_width * (config.vocabulary + 12 * config.hidden_width * config.layers);
+    const PretrainedSource source(info[0], "scorer");
     return submit(
-        env, [=] { return std::make_shared<const CausalScorer>(load_causal_scorer(folder, config, device)); },
-        [bytes](Napi::Env env, const std::shared_ptr<const CausalScorer>& scorer) {
+        env, [=] { return std::make_shared<const CausalScorer>(load_causal_scorer(source.folder, source.config, source.device)); },
+        [bytes = source.bytes()](Napi::Env env, const std::shared_ptr<const CausalScorer>& scorer) {
           return ScorerWrap::wrap(env, environment(env).scorer, scorer, bytes);
         });
   });

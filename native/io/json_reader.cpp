@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "io/io_error.h"
 #include "io/json_string.h"
 
 namespace ldlm {
@@ -30,7 +31,7 @@ void append_utf8(std::string& out, uint32_t point) {
 }  // namespace
 
 void JsonReader::fail(const std::string& what) const {
-  TORCH_CHECK_VALUE(false, source_, ": ", what, " at byte ", at_, " of the JSON");
+  throw IoError(source_ + ": " + what + " at byte " + std::to_string(at_) + " of the JSON");
 }
 
 void JsonReader::skip_space() {

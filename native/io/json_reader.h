@@ -1,5 +1,5 @@
 // A strict, bounded pull reader for the little JSON that comes with tensor files (safetensors headers, shard indexes). Not a
-// document model: the caller says what must come next. Every error is a c10::ValueError with the source and the byte.
+// document model: the caller says what must come next. Every error is an IoError with the source and the byte.
 #pragma once
 
 #include <string_view>

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 
+#include "io/io_error.h"
 #include "io/json_reader.h"
 #include "io/json_string.h"
 #include "io/mapped_file.h"
@@ -27,7 +28,7 @@ WeightMap read_index(const std::string& path) {
     });
   });
   reader.end();
-  TORCH_CHECK_VALUE(!files.empty(), path, ": weight_map must name at least one tensor");
+  require_in_file(!files.empty(), path, ": weight_map must name at least one tensor");
   return files;
 }
 
@@ -37,7 +38,7 @@ TensorMap read_pretrained_folder(const std::string& folder) {
   const auto root = std::filesystem::path(folder);
   const auto single = root / "model.safetensors", index = root / "model.safetensors.index.json";
   if (std::filesystem::exists(single)) return read_safetensors(single.string());
-  TORCH_CHECK_VALUE(std::filesystem::exists(index), folder,
+  require_in_file(std::filesystem::exists(index), folder,
                     ": a pretrained model must hold model.safetensors or model.safetensors.index.json; "
                     "convert other formats with save_pretrained(folder, safe_serialization=True) of Hugging Face transformers");
   const WeightMap files = read_index(index.string());
@@ -47,13 +48,13 @@ TensorMap read_pretrained_folder(const std::string& folder) {
   for (const auto& shard : shards) {
     for (auto& [name, tensor] : read_safetensors((root / shard).string())) {
       const auto found = files.find(name);
-      TORCH_CHECK_VALUE(found != files.end() && found->second == shard, index.string(), ": must name ", shard,
+      require_in_file(found != files.end() && found->second == shard, index.string(), ": must name ", shard,
                         " as the file of tensor ", name);
       all.emplace(name, tensor);
     }
   }
   for (const auto& [tensor, file] : files) {
-    TORCH_CHECK_VALUE(all.count(tensor) == 1, (root / file).string(), ": must hold tensor ", tensor, ", which the index names");
+    require_in_file(all.count(tensor) == 1, (root / file).string(), ": must hold tensor ", tensor, ", which the index names");
   }
   return all;
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "io/atomic_file.h"
+#include "io/io_error.h"
 #include "io/json_string.h"
 #include "io/mapped_file.h"
 #include "io/safetensors_header.h"
@@ -54,12 +55,12 @@ std::vector<SafetensorsEntry> lay_out(const TensorMap& tensors, const std::strin
 TensorMap read_safetensors(const std::string& path) {
   const auto file = MappedFile::open(path);
   const std::string_view bytes = file->bytes();
-  TORCH_CHECK_VALUE(bytes.size() >= kLengthBytes, path, ": a safetensors file must have at least 8 bytes, got ", bytes.size());
+  require_in_file(bytes.size() >= kLengthBytes, path, ": a safetensors file must have at least 8 bytes, got ", bytes.size());
   uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), kLengthBytes);
-  TORCH_CHECK_VALUE(header_bytes <= kMaxHeaderBytes, path, ": the header must have at most ", kMaxHeaderBytes, " bytes, got ",
+  require_in_file(header_bytes <= kMaxHeaderBytes, path, ": the header must have at most ", kMaxHeaderBytes, " bytes, got ",
                     header_bytes, "; is this a safetensors file?");
-  TORCH_CHECK_VALUE(header_bytes <= bytes.size() - kLengthBytes, path, ": the header must end within the file of ", bytes.size(),
+  require_in_file(header_bytes <= bytes.size() - kLengthBytes, path, ": the header must end within the file of ", bytes.size(),
                     " bytes, got a header of ", header_bytes, "; the file is cut short");
   const std::string_view data = bytes.substr(kLengthBytes + header_bytes);
   const auto header =
@@ -68,7 +69,7 @@ TensorMap read_safetensors(const std::string& path) {
   for (const auto& entry : header.entries) {
     if (entry.dtype == at::kBool) {  // any other byte in a C++ bool is undefined behaviour
       const auto values = data.substr(static_cast<size_t>(entry.begin), static_cast<size_t>(entry.end - entry.begin));
-      TORCH_CHECK_VALUE(std::all_of(values.begin(), values.end(), [](char c) { return c == 0 || c == 1; }), path, ": tensor ",
+      require_in_file(std::all_of(values.begin(), values.end(), [](char c) { return c == 0 || c == 1; }), path, ": tensor ",
                         quote_json(entry.name), " must hold booleans 0 and 1 only");
     }
     tensors.emplace(entry.name, view_of(file, data.data(), entry));

@@ -11,7 +11,7 @@ namespace ldlm {
 using TensorMap = std::map<std::string, Tensor>;
 
 // Maps the file and returns its tensors as views of the mapping (the mapping lives as long as any of them; do not write to them).
-// Refuses, with a c10::ValueError naming the file and the field: header over 100 MB or longer than the file, broken JSON, unknown
+// Refuses, with an IoError naming the file and the field: header over 100 MB or longer than the file, broken JSON, unknown
 // dtype, offsets that overlap, leave gaps or leave the file, shape x dtype != bytes, duplicate names, booleans other than 0 and 1.
 // A file that cannot be opened is an IoError.
 TensorMap read_safetensors(const std::string& path);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "io/io_error.h"
 #include "io/json_reader.h"
 #include "io/json_string.h"
 
@@ -62,7 +63,7 @@ int64_t checked_bytes(const SafetensorsEntry& entry, const std::string& source) 
   bool empty = false;
   for (const int64_t size : entry.shape) {
     empty |= size == 0;
-    TORCH_CHECK_VALUE(!__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes), source, ": the shape of tensor ",
+    require_in_file(!__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes), source, ": the shape of tensor ",
                       quote_json(entry.name), " must have fewer than 2^63 bytes, got ", at::IntArrayRef(entry.shape));
   }
   return empty ? 0 : bytes;
@@ -75,16 +76,16 @@ void check_layout(std::vector<SafetensorsEntry>& entries, int64_t data_bytes, co
   int64_t position = 0;
   for (const auto& entry : entries) {
     const int64_t bytes = checked_bytes(entry, source);
-    TORCH_CHECK_VALUE(entry.begin == position, source, ": data_offsets of tensor ", quote_json(entry.name), " must begin at ",
+    require_in_file(entry.begin == position, source, ": data_offsets of tensor ", quote_json(entry.name), " must begin at ",
                       position, ", where the tensor before it ends, got ", entry.begin);
-    TORCH_CHECK_VALUE(entry.end >= entry.begin && entry.end - entry.begin == bytes, source, ": data_offsets of tensor ",
+    require_in_file(entry.end >= entry.begin && entry.end - entry.begin == bytes, source, ": data_offsets of tensor ",
                       quote_json(entry.name), " must span ", bytes, " bytes (shape x dtype), got [", entry.begin, ", ",
                       entry.end, "]");
-    TORCH_CHECK_VALUE(entry.end <= data_bytes, source, ": tensor ", quote_json(entry.name), " must end within the ", data_bytes,
+    require_in_file(entry.end <= data_bytes, source, ": tensor ", quote_json(entry.name), " must end within the ", data_bytes,
                       " bytes of data, got end ", entry.end, "; the file is cut short");
     position = entry.end;
   }
-  TORCH_CHECK_VALUE(position == data_bytes, source, ": the tensors must fill the ", data_bytes, " bytes of data, got ", position);
+  require_in_file(position == data_bytes, source, ": the tensors must fill the ", data_bytes, " bytes of data, got ", position);
 }
 
 }  // namespace

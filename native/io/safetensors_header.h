@@ -21,7 +21,7 @@ struct SafetensorsHeader {
 };
 
 // Parses `json`, the header of a file with `data_bytes` bytes of tensor data. What comes back is safe to use: the entries fill the
-// data without gap or overlap, shape x dtype is their size and nothing overflows. Else a c10::ValueError naming `source` and field.
+// data without gap or overlap, shape x dtype is their size and nothing overflows. Else an IoError naming `source` and field.
 SafetensorsHeader parse_safetensors_header(std::string_view json, int64_t data_bytes, const std::string& source);
 
 // The header's text, padded with spaces so that the data begins at a multiple of 8 bytes.

@@ -38,7 +38,7 @@ class PretrainedEncoder {
 };
 
 // Loads model.safetensors or the shards named by model.safetensors.index.json. Every parameter must be found and every tensor
-// of the file used or known to be safe to skip; otherwise a c10::ValueError names them. On a CPU, fp32 weights are not copied: they
+// of the file used or known to be safe to skip; otherwise an IoError names them. On a CPU, fp32 weights are not copied: they
 // are views of the mapped file, which must stay as it is (a new file under its name does no harm).
 std::unique_ptr<PretrainedEncoder> load_pretrained_encoder(const std::string& folder, const PretrainedEncoderConfig& config,
                                                            const at::Device& device);

@@ -1,5 +1,7 @@
 #include "model/pretrained_parameters.h"
 
+#include "io/io_error.h"
+
 namespace ldlm {
 namespace {
 
@@ -30,7 +32,7 @@ void bind_pretrained(const std::function<void(const ParameterVisitor&)>& visit, 
                      const PretrainedNaming& naming, const std::string& folder, const at::Device& device) {
   TensorMap unused;
   for (const auto& [name, tensor] : tensors) {
-    TORCH_CHECK_VALUE(unused.emplace(canonical_name(name, naming.prefix), tensor).second, folder, ": tensor ", name,
+    require_in_file(unused.emplace(canonical_name(name, naming.prefix), tensor).second, folder, ": tensor ", name,
                       " must come once, got it with and without the prefix ", naming.prefix);
   }
   std::vector<std::string> missing, unknown;
@@ -41,7 +43,7 @@ void bind_pretrained(const std::function<void(const ParameterVisitor&)>& visit, 
       return;
     }
     const Tensor& source = found->second;
-    TORCH_CHECK_VALUE(source.sizes() == parameter.sizes() && at::isFloatingType(source.scalar_type()), folder, ": tensor ", name,
+    require_in_file(source.sizes() == parameter.sizes() && at::isFloatingType(source.scalar_type()), folder, ": tensor ", name,
                       " must be float ", parameter.sizes(), " by config.json, got ", source.scalar_type(), " ", source.sizes());
     parameter = source.to(device, parameter.scalar_type());
     unused.erase(found);
@@ -49,8 +51,8 @@ void bind_pretrained(const std::function<void(const ParameterVisitor&)>& visit, 
   for (const auto& [name, tensor] : unused) {
     if (!naming.may_skip(name)) unknown.push_back(name);
   }
-  TORCH_CHECK_VALUE(missing.empty(), folder, ": the model must hold every parameter of config.json, missing: ", list_names(missing));
-  TORCH_CHECK_VALUE(unknown.empty(), folder, ": the model must hold only what config.json describes, unknown: ",
+  require_in_file(missing.empty(), folder, ": the model must hold every parameter of config.json, missing: ", list_names(missing));
+  require_in_file(unknown.empty(), folder, ": the model must hold only what config.json describes, unknown: ",
                     list_names(unknown));
 }
 

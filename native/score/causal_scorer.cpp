@@ -1,5 +1,6 @@
 #include "score/causal_scorer.h"
 
+#include "io/io_error.h"
 #include "io/pretrained_folder.h"
 #include "model/pretrained_parameters.h"
 #include "ops/linear/linear.h"
@@ -49,7 +50,7 @@ CausalScorer load_causal_scorer(const std::string& folder, const PretrainedEncod
   const TensorMap tensors = read_pretrained_folder(folder);
   bind_pretrained([&](const ParameterVisitor& visitor) { network.visit("", visitor); }, tensors, {"transformer.", gpt2_may_skip}, folder, device);
   if (const auto head = tensors.find("lm_head.weight"); head != tensors.end()) {
-    TORCH_CHECK_VALUE(at::equal(head->second.to(network.tokens.options()), network.tokens), folder,
+    require_in_file(at::equal(head->second.to(network.tokens.options()), network.tokens), folder,
                       ": lm_head.weight must equal the token embedding (a tied head), got another matrix");
   }
   return CausalScorer(std::move(network));

@@ -25,7 +25,7 @@ class CausalScorer {
   Gpt2 network_;
 };
 
-// As load_pretrained_encoder(), and the head must be the token embedding: a c10::ValueError if the folder holds another one.
+// As load_pretrained_encoder(), and the head must be the token embedding: an IoError if the folder holds another one.
 CausalScorer load_causal_scorer(const std::string& folder, const PretrainedEncoderConfig& config, const at::Device& device);
 
 }  // namespace ldlm

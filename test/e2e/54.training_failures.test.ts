@@ -4,7 +4,7 @@
 import { cp, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { JointTrainer, LDLM, LdlmError, prepare, Tokenizer, trainWordLevel } from '../../src/index.js';
+import { JointTrainer, LDLM, LdlmError, prepare, PretrainedEncoder, Tokenizer, trainWordLevel } from '../../src/index.js';
 import { checkpointHashes, latestFolder, ldlm, ldlmOutput, makeTrainedWorld, set, SETUP_MS, type TrainedWorld } from './fixture.js';
 
 let world: TrainedWorld;
@@ -96,6 +96,18 @@ describe('a run that cannot go on', () => {
     expect(code).toBe(1);
     expect(stderr).toContain(file);
     expect(stderr).not.toContain('This was not expected');
+  });
+
+  it('damaged weights of the frozen LM, and weights that lack a tensor, are an ERR_LDLM_IO', async () => {
+    const lm = world.path('cut-lm');
+    await cp(world.lm, lm, { recursive: true });
+    const file = join(lm, 'model.safetensors');
+    const whole = await readFile(file);
+    const refusal = async () => PretrainedEncoder.load(lm, { device: 'cpu' }).catch((error: unknown) => error);
+    await truncate(file, whole.length - 10);
+    expect(await refusal()).toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringMatching(/cut-lm.*the file is cut short|must fill the/) });
+    await writeFile(file, Buffer.from(whole.toString('latin1').replace('h.0.ln_1.bias', 'h.7.ln_1.bias'), 'latin1'));
+    expect(await refusal()).toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringMatching(/missing: h\.0\.ln_1\.bias/) });
   });
 
   it('errors of the API are LdlmErrors with a code', async () => {

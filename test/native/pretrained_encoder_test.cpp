@@ -75,11 +75,11 @@ TEST(PretrainedEncoder, NeedsAllItsParametersAndNamesATensorThatItDoesNotKnow) {
   for (const auto& model : kGoldenModels) {
     const test::TemporaryFolder empty, full;
     save_changed(empty, model.folder(), [](TensorMap& tensors) { tensors = {{"x", at::ones({2})}}; });
-    const std::string missing = test::error_of([&] { load(empty.path(), model.config); });  // "... missing: a, b, c, d, e, f and 13 more"
+    const std::string missing = test::error_of<IoError>([&] { load(empty.path(), model.config); });  // "... missing: a, b, c, d, e, f and 13 more"
     EXPECT_NE(missing.find("missing: "), std::string::npos) << missing;
     EXPECT_GE(6 + std::stoi(missing.substr(missing.rfind(" and ") + 5)), 3 + 8 * model.config.layers) << model.name;
     save_changed(full, model.folder(), [](TensorMap& tensors) { tensors["encoder.adapter.weight"] = at::ones({2}); });
-    EXPECT_ERROR(load(full.path(), model.config), "unknown: encoder.adapter.weight");
+    EXPECT_FILE_ERROR(load(full.path(), model.config), "unknown: encoder.adapter.weight");
   }
 }
 
@@ -121,7 +121,7 @@ TEST(PretrainedEncoder, NamesWhatAFileLacksOrHasTooMuch) {
   const auto error_after = [](const GoldenModel& model, const std::function<void(TensorMap&)>& change) {
     const test::TemporaryFolder folder;
     save_changed(folder, model.folder(), change);
-    return test::error_of([&] { load(folder.path(), model.config); });
+    return test::error_of<IoError>([&] { load(folder.path(), model.config); });
   };
   const auto holds = [](const std::string& message, const std::string& part) { return message.find(part) != std::string::npos; };
   EXPECT_TRUE(holds(error_after(kGpt2, [](TensorMap& t) { t.erase("transformer.h.1.ln_2.bias"); }), "missing: h.1.ln_2.bias"));
@@ -140,13 +140,13 @@ TEST(PretrainedEncoder, RefusesABrokenFolder) {
     test::write_file(index, json);
     load(folder.path(), kBert.config);
   };
-  EXPECT_ERROR(load(folder.path(), kBert.config), "must hold model.safetensors or model.safetensors.index.json");
-  EXPECT_ERROR(load_index("{}"), "weight_map must name at least one tensor");
-  EXPECT_ERROR(load_index(R"({"weight_map": {"a": "../x.safetensors"}})"), "a shard must be a file beside the index");
-  EXPECT_ERROR(load_index(R"({"weight_map": {"a": "..", "a": "x"}})"), "a shard must be a file beside the index");
+  EXPECT_FILE_ERROR(load(folder.path(), kBert.config), "must hold model.safetensors or model.safetensors.index.json");
+  EXPECT_FILE_ERROR(load_index("{}"), "weight_map must name at least one tensor");
+  EXPECT_FILE_ERROR(load_index(R"({"weight_map": {"a": "../x.safetensors"}})"), "a shard must be a file beside the index");
+  EXPECT_FILE_ERROR(load_index(R"({"weight_map": {"a": "..", "a": "x"}})"), "a shard must be a file beside the index");
   write_safetensors(folder / "x", {{"a", at::ones({1})}, {"b", at::ones({1})}}, {});
-  EXPECT_ERROR(load_index(R"({"weight_map": {"a": "x"}})"), "must name x as the file of tensor b");
-  EXPECT_ERROR(load_index(R"({"weight_map": {"a": "x", "b": "x", "c": "x"}})"), "must hold tensor c");
+  EXPECT_FILE_ERROR(load_index(R"({"weight_map": {"a": "x"}})"), "must name x as the file of tensor b");
+  EXPECT_FILE_ERROR(load_index(R"({"weight_map": {"a": "x", "b": "x", "c": "x"}})"), "must hold tensor c");
   PretrainedEncoderConfig other = kBert.config;
   other.family = "mamba";
   EXPECT_ERROR(load(folder.path(), other), "family must be one of gpt2, bert, roberta, distilbert, mpnet, t5, llama, got mamba");

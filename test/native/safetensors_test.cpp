@@ -102,58 +102,58 @@ TEST_F(Safetensors, RefusesABrokenFrame) {
     test::write_file(path_, bytes);
     read_safetensors(path_);
   };
-  EXPECT_ERROR(read_bytes(""), "must have at least 8 bytes, got 0");
-  EXPECT_ERROR(read_bytes("1234567"), "must have at least 8 bytes, got 7");
-  EXPECT_ERROR(read_bytes(std::string("\x10\0\0\0\0\0\0\0{}", 10)), "the file is cut short");
-  EXPECT_ERROR(read_bytes(std::string("\0\0\0\0\0\0\0\x80{}", 10)), "at most 100000000 bytes, got 9223372036854775808");
-  EXPECT_ERROR(read_bytes(std::string("\1\xE1\xF5\5\0\0\0\0{}", 10)), "at most 100000000 bytes, got 100000001");
-  EXPECT_ERROR(read_bytes(std::string("\0\0\0\0\0\0\0\0", 8)), "expected '{'");
+  EXPECT_FILE_ERROR(read_bytes(""), "must have at least 8 bytes, got 0");
+  EXPECT_FILE_ERROR(read_bytes("1234567"), "must have at least 8 bytes, got 7");
+  EXPECT_FILE_ERROR(read_bytes(std::string("\x10\0\0\0\0\0\0\0{}", 10)), "the file is cut short");
+  EXPECT_FILE_ERROR(read_bytes(std::string("\0\0\0\0\0\0\0\x80{}", 10)), "at most 100000000 bytes, got 9223372036854775808");
+  EXPECT_FILE_ERROR(read_bytes(std::string("\1\xE1\xF5\5\0\0\0\0{}", 10)), "at most 100000000 bytes, got 100000001");
+  EXPECT_FILE_ERROR(read_bytes(std::string("\0\0\0\0\0\0\0\0", 8)), "expected '{'");
   const std::string whole = test::read_file(kGolden + "/types.safetensors");
   for (size_t length = 0; length < whole.size(); ++length) {
-    EXPECT_NE(test::error_of([&] { read_bytes(whole.substr(0, length)); }), "") << length;
+    EXPECT_NE(test::error_of<IoError>([&] { read_bytes(whole.substr(0, length)); }), "") << length;
   }
-  EXPECT_ERROR(read_bytes(whole + "x"), "must fill the");
+  EXPECT_FILE_ERROR(read_bytes(whole + "x"), "must fill the");
 }
 
 TEST_F(Safetensors, RefusesABrokenEntry) {
   const auto one = [&](const std::string& text) { read("{\"a\":" + text + "}", 8); };
   one(entry("F32", "[2]", "[0,8]"));  // the good one
-  EXPECT_ERROR(one(entry("F31", "[2]", "[0,8]")), "dtype must be one of");
-  EXPECT_ERROR(one(entry("F64", "[2]", "[0,8]")), "must span 16 bytes");
-  EXPECT_ERROR(one(entry("F32", "[3]", "[0,8]")), "must span 12 bytes");
-  EXPECT_ERROR(one(entry("F32", "[-2]", "[0,8]")), "non-negative integer");
-  EXPECT_ERROR(one(entry("F32", "[2.0]", "[0,8]")), "non-negative integer");
-  EXPECT_ERROR(one(entry("F32", "[4]", "[0,16]")), "must end within the 8 bytes");
-  EXPECT_ERROR(one(entry("F32", "[2]", "[0,8,9]")), "at most 2 numbers");
-  EXPECT_ERROR(one(entry("F32", "[2]", "[0]")), "must be [begin, end]");
-  EXPECT_ERROR(one(entry("F32", "[2]", "[8,0]")), "must begin at 0");
-  EXPECT_ERROR(one(entry("F32", "[4294967296,4294967296]", "[0,8]")), "fewer than 2^63 bytes");
-  EXPECT_ERROR(one(entry("U8", "[0,9223372036854775807,9223372036854775807]", "[0,0]")), "fewer than 2^63 bytes");
-  EXPECT_ERROR(one(entry("F32", "[9223372036854775808]", "[0,8]")), "below 2^63");
-  EXPECT_ERROR(one("{\"dtype\":\"F32\",\"shape\":[2]}"), "must have dtype, shape and data_offsets");
-  EXPECT_ERROR(one("{\"dtype\":\"F32\",\"dtype\":\"F32\"}"), "comes twice");
-  EXPECT_ERROR(one("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":1}"), "unknown key \"x\"");
-  EXPECT_ERROR(one("[]"), "expected '{'");
+  EXPECT_FILE_ERROR(one(entry("F31", "[2]", "[0,8]")), "dtype must be one of");
+  EXPECT_FILE_ERROR(one(entry("F64", "[2]", "[0,8]")), "must span 16 bytes");
+  EXPECT_FILE_ERROR(one(entry("F32", "[3]", "[0,8]")), "must span 12 bytes");
+  EXPECT_FILE_ERROR(one(entry("F32", "[-2]", "[0,8]")), "non-negative integer");
+  EXPECT_FILE_ERROR(one(entry("F32", "[2.0]", "[0,8]")), "non-negative integer");
+  EXPECT_FILE_ERROR(one(entry("F32", "[4]", "[0,16]")), "must end within the 8 bytes");
+  EXPECT_FILE_ERROR(one(entry("F32", "[2]", "[0,8,9]")), "at most 2 numbers");
+  EXPECT_FILE_ERROR(one(entry("F32", "[2]", "[0]")), "must be [begin, end]");
+  EXPECT_FILE_ERROR(one(entry("F32", "[2]", "[8,0]")), "must begin at 0");
+  EXPECT_FILE_ERROR(one(entry("F32", "[4294967296,4294967296]", "[0,8]")), "fewer than 2^63 bytes");
+  EXPECT_FILE_ERROR(one(entry("U8", "[0,9223372036854775807,9223372036854775807]", "[0,0]")), "fewer than 2^63 bytes");
+  EXPECT_FILE_ERROR(one(entry("F32", "[9223372036854775808]", "[0,8]")), "below 2^63");
+  EXPECT_FILE_ERROR(one("{\"dtype\":\"F32\",\"shape\":[2]}"), "must have dtype, shape and data_offsets");
+  EXPECT_FILE_ERROR(one("{\"dtype\":\"F32\",\"dtype\":\"F32\"}"), "comes twice");
+  EXPECT_FILE_ERROR(one("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":1}"), "unknown key \"x\"");
+  EXPECT_FILE_ERROR(one("[]"), "expected '{'");
   std::string ones = "1";
   for (int i = 1; i < 33; ++i) ones += ",1";
-  EXPECT_ERROR(one(entry("U8", "[" + ones + "]", "[0,1]")), "at most 32 numbers");
+  EXPECT_FILE_ERROR(one(entry("U8", "[" + ones + "]", "[0,1]")), "at most 32 numbers");
 }
 
 TEST_F(Safetensors, RefusesOverlapsGapsAndDuplicates) {
   const std::string four = entry("F32", "[1]", "[0,4]");
-  EXPECT_ERROR(read("{\"a\":" + four + ",\"b\":" + four + "}", 8), "tensor \"b\" must begin at 4");
-  EXPECT_ERROR(read("{\"a\":" + four + ",\"b\":" + entry("F32", "[1]", "[2,6]") + "}", 8), "tensor \"b\" must begin at 4");
-  EXPECT_ERROR(read("{\"a\":" + four + ",\"b\":" + entry("F32", "[1]", "[8,12]") + "}", 12), "tensor \"b\" must begin at 4");
-  EXPECT_ERROR(read("{\"a\":" + entry("F32", "[1]", "[4,8]") + "}", 8), "must begin at 0");
-  EXPECT_ERROR(read("{\"a\":" + four + "}", 8), "must fill the 8 bytes of data, got 4");
-  EXPECT_ERROR(read("{\"a\":" + four + ",\"a\":" + entry("F32", "[1]", "[4,8]") + "}", 8), "the key \"a\" comes twice");
-  EXPECT_ERROR(read("{\"__metadata__\":{\"a\":1}}", 0), "expected '\"'");
-  EXPECT_ERROR(read("{} x", 0), "unexpected text");
+  EXPECT_FILE_ERROR(read("{\"a\":" + four + ",\"b\":" + four + "}", 8), "tensor \"b\" must begin at 4");
+  EXPECT_FILE_ERROR(read("{\"a\":" + four + ",\"b\":" + entry("F32", "[1]", "[2,6]") + "}", 8), "tensor \"b\" must begin at 4");
+  EXPECT_FILE_ERROR(read("{\"a\":" + four + ",\"b\":" + entry("F32", "[1]", "[8,12]") + "}", 12), "tensor \"b\" must begin at 4");
+  EXPECT_FILE_ERROR(read("{\"a\":" + entry("F32", "[1]", "[4,8]") + "}", 8), "must begin at 0");
+  EXPECT_FILE_ERROR(read("{\"a\":" + four + "}", 8), "must fill the 8 bytes of data, got 4");
+  EXPECT_FILE_ERROR(read("{\"a\":" + four + ",\"a\":" + entry("F32", "[1]", "[4,8]") + "}", 8), "the key \"a\" comes twice");
+  EXPECT_FILE_ERROR(read("{\"__metadata__\":{\"a\":1}}", 0), "expected '\"'");
+  EXPECT_FILE_ERROR(read("{} x", 0), "unexpected text");
 }
 
 TEST_F(Safetensors, RefusesBooleansThatAreNeither) {
   test::write_file(path_, file_of("{\"a\":" + entry("BOOL", "[2]", "[0,2]") + "}", "\1\2"));
-  EXPECT_ERROR(read_safetensors(path_), "booleans 0 and 1");
+  EXPECT_FILE_ERROR(read_safetensors(path_), "booleans 0 and 1");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <string>
 
+#include "io/io_error.h"
 #include "torch.h"
 
 namespace ldlm::test {
@@ -54,10 +55,13 @@ std::string error_of(const std::function<void()>& action) {
 }
 
 // The message must hold `part`.
-#define EXPECT_ERROR(action, part)                                                \
+#define EXPECT_ERROR_OF(Error, action, part)                                      \
   do {                                                                            \
-    const std::string message = ::ldlm::test::error_of([&] { action; });          \
+    const std::string message = ::ldlm::test::error_of<Error>([&] { action; });   \
     EXPECT_NE(message.find(part), std::string::npos) << "the message: " << message; \
   } while (false)
+#define EXPECT_ERROR(action, part) EXPECT_ERROR_OF(c10::ValueError, action, part)
+// Of a file that does not hold what it must.
+#define EXPECT_FILE_ERROR(action, part) EXPECT_ERROR_OF(::ldlm::IoError, action, part)
 
 }  // namespace ldlm::test
