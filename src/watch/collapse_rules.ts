@@ -123,7 +123,7 @@ export const collapseRules = {
       return duplicates >= 0.5 ? `${percent(duplicates)} of ${samples.length} samples are equal to another one` : null;
     },
     meaning: 'the model has few texts to say: a collapse, or a denoiser at its very beginning',
-    remedy: 'if it stays: a smaller recipe.encoderWarmup.max, recipe.decoderNoise above 0, recipe.adaptiveTimesteps',
+    remedy: 'waiting for the next checkpoint, then a smaller recipe.encoderWarmup.max, recipe.decoderNoise above 0, recipe.adaptiveTimesteps',
   },
 } satisfies Record<string, CollapseRule>;
 
@@ -140,7 +140,7 @@ function median(values: number[]): number {
 }
 
 function figure(value: number): string {
-  return value.toPrecision(2);
+  return String(Number(value.toPrecision(2)));
 }
 
 function percent(share: number): string {
