@@ -20,7 +20,8 @@ export interface CompareOptions {
   rounds: number;
   /** Ends with a profile of our system. */
   profile: boolean;
-  onProgress?: (done: number, total: number, what: string) => void;
+  /** `done` of stagesOf(options) stages; what comes next. */
+  onProgress?: (done: number, what: string) => void;
   signal?: AbortSignal;
 }
 
@@ -68,6 +69,11 @@ interface Contestant {
   rounds: Timings[];
 }
 
+/** Stages of a comparison: a warm-up of each system, and the rounds. */
+export function stagesOf({ against, rounds }: Pick<CompareOptions, 'against' | 'rounds'>): number {
+  return 1 + against.length + rounds;
+}
+
 /** Runs the comparison. A system that cannot run here is reported, not fatal, unless it is our own. */
 export async function compare(options: CompareOptions): Promise<Comparison> {
   const { task, work, rounds, signal } = options;
@@ -82,7 +88,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   let done = 0;
   const report = (what: string): void => {
     signal?.throwIfAborted();
-    options.onProgress?.(done++, 2 + options.against.length + rounds, what);
+    options.onProgress?.(done++, what);
   };
   try {
     const limits = await open(machine, 'limits');

@@ -61,7 +61,7 @@ function comparison(task: 'train' | 'sample'): Command {
   if (task === 'sample') withSampling(command, 8);
   else command.option('--muon', "the preset's Muon instead of AdamW alone (its products are not counted as work)", false);
   return command
-    .addOption(new Option('--against <names...>', 'systems to compare with').choices(opponentNames(task)).default([]))
+    .addOption(new Option('--against <names...>', 'systems to compare with').choices(opponentNames(task)).default([], 'none'))
     .option('--profile', 'show where our time goes, by module and op', false)
     .action((flags: CompareFlags) => interruptible('Stopping after this round.', (signal) => compareAction(task, withThreads(flags), signal)));
 }

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { columns } from '../bench/columns.js';
-import { compare, type Comparison } from '../bench/compare.js';
+import { compare, type Comparison, stagesOf } from '../bench/compare.js';
 import { samplingFlops, trainingFlops } from '../bench/flops.js';
 import { profileTables } from '../bench/profile_tables.js';
 import { appendResult, describeMachine } from '../bench/record.js';
@@ -24,14 +24,14 @@ export interface CompareFlags extends Omit<WorkOptions, 'threads'> {
 
 export async function compareAction(task: 'train' | 'sample', flags: CompareFlags & { threads: number }, signal: AbortSignal): Promise<void> {
   const { preset, repeats: rounds, profile } = flags;
+  const machine = describeMachine();
+  const against = flags.against.flatMap((name) => opponents[name]!).filter((system) => system.tasks.includes(task));
+  const progress = createProgress({ total: stagesOf({ against, rounds }), unit: 'stages', label: `bench ${task}` });
   const folder = await mkdtemp(join(tmpdir(), 'ldlm-bench-'));
-  const progress = createProgress({ total: rounds, unit: 'stages', label: `bench ${task}` });
   try {
-    const machine = describeMachine();
-    const against = flags.against.flatMap((name) => opponents[name]!).filter((system) => system.tasks.includes(task));
     const work = await createWork({ ...flags, count: flags.count ?? 1, steps: flags.steps ?? 2 }, folder);
     await writeFiles(work, { encoder: task === 'train', model: task === 'sample' || against.length > 0 });
-    const onProgress = (done: number, total: number, what: string): void => progress.update((rounds * done) / total, { now: what });
+    const onProgress = (done: number, what: string): void => progress.update(done, { now: what });
     const comparison = await compare({ task, work, against, rounds, profile, onProgress, signal });
     progress.stop();
     const { model, train } = work.config;
