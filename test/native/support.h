@@ -17,7 +17,7 @@ double gradient_error(const std::function<Tensor()>& f, const std::vector<Tensor
 
 using Function = std::function<Tensor(const std::vector<Tensor>&)>;
 
-// err(kernel, fp64 reference) <= 2 err(fp32 reference, fp64 reference) + atol forward, 3 for each gradient.
+// err(kernel, fp64 reference) <= 2 err(fp32 reference, fp64 reference) + atol forward, 3 for each gradient; err is a root mean square.
 void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs);
 
 }  // namespace ldlm::test
