@@ -82,7 +82,7 @@ async function openLdlm(folder) {
 const gpt2Shape = (hiddenWidth) => ({
   family: 'gpt2', layers: 1, hiddenWidth, heads: 12, vocabulary: GPT2_VOCABULARY, positions: length, feedForwardWidth: 4 * hiddenWidth,
   tokenTypes: 0, normEpsilon: 1e-5, activation: 'gelu_new', paddingId: 0, keyValueHeads: 12, headWidth: hiddenWidth / 12, relativeBuckets: 0,
-  relativeDistance: 0, rotaryBase: 0, gatedFeedForward: false, queryKeyValueBias: false, queryKeyNorm: false,
+  relativeDistance: 0, rotaryBase: 0, rotaryScaling: null, gatedFeedForward: false, queryKeyValueBias: false, queryKeyNorm: false,
 });
 
 function parseOpponent(text) {

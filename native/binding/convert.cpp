@@ -168,6 +168,17 @@ ModelConfig to_model_config(ObjectReader reader) {
   return config;
 }
 
+namespace {
+
+RotaryScaling to_rotary_scaling(ObjectReader reader) {
+  const RotaryScaling scaling = {reader.number("factor"), reader.number("lowFrequencyFactor"), reader.number("highFrequencyFactor"),
+                                 reader.integer("originalPositions")};
+  reader.finish();
+  return scaling;
+}
+
+}  // namespace
+
 PretrainedEncoderConfig to_encoder_config(ObjectReader reader) {
   PretrainedEncoderConfig config;
   config.family = reader.string("family");
@@ -186,6 +197,7 @@ PretrainedEncoderConfig to_encoder_config(ObjectReader reader) {
   config.relative_buckets = reader.integer("relativeBuckets");
   config.relative_distance = reader.integer("relativeDistance");
   config.rotary_base = reader.number("rotaryBase");
+  if (!reader.is_null("rotaryScaling")) config.rotary_scaling = to_rotary_scaling(reader.object("rotaryScaling"));
   config.gated_feed_forward = reader.boolean("gatedFeedForward");
   config.query_key_value_bias = reader.boolean("queryKeyValueBias");
   config.query_key_norm = reader.boolean("queryKeyNorm");

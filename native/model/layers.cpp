@@ -38,11 +38,12 @@ void FeedForward::visit(const std::string& prefix, const ParameterVisitor& visit
   down.visit(join_name(prefix, "down"), visitor);
 }
 
-RotaryTable::RotaryTable(int64_t length, int64_t head_width, const at::TensorOptions& options, double base) {
-  const auto exact = at::TensorOptions(at::kDouble);
-  const Tensor position = at::arange(length, exact);
-  const Tensor frequency = at::pow(base, -at::arange(0, head_width, 2, exact) / static_cast<double>(head_width));
-  const Tensor angle = at::outer(position, frequency);  // [length, head_width / 2]
+Tensor rotary_frequencies(int64_t head_width, double base) {
+  return at::pow(base, -at::arange(0, head_width, 2, at::kDouble) / static_cast<double>(head_width));
+}
+
+RotaryTable::RotaryTable(int64_t length, const Tensor& frequencies, const at::TensorOptions& options) {
+  const Tensor angle = at::outer(at::arange(length, at::kDouble), frequencies);  // [length, head_width / 2]
   cos = at::cos(angle).to(options);
   sin = at::sin(angle).to(options);
 }

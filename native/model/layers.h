@@ -40,10 +40,14 @@ struct FeedForward {
   Linear up, down;
 };
 
-// Rotary position tables (Su et al. 2021), cos and sin [length, head_width / 2]. Pair i turns by position * base^(-2 i / head_width).
+// base^(-2 i / head_width) of every pair i of channels, fp64 [head_width / 2] on the CPU.
+Tensor rotary_frequencies(int64_t head_width, double base = 10000.0);
+
+// Rotary position tables (Su et al. 2021), cos and sin [length, head_width / 2]. Pair i turns by position * frequency_i.
 struct RotaryTable {
   RotaryTable() = default;
-  RotaryTable(int64_t length, int64_t head_width, const at::TensorOptions& options, double base = 10000.0);
+  RotaryTable(int64_t length, const Tensor& frequencies, const at::TensorOptions& options);
+  RotaryTable(int64_t length, int64_t head_width, const at::TensorOptions& options) : RotaryTable(length, rotary_frequencies(head_width), options) {}
   // Rotates the pairs (x_i, x_{i + head_width/2}).
   Tensor operator()(const Tensor& x_BLHd) const;
 

@@ -1,6 +1,25 @@
 #include "model/llama.h"
 
+#include <numbers>
+
 namespace ldlm {
+
+namespace {
+
+// [head_width / 2] -> [head_width / 2]. Hugging Face's "llama3" with its three cases in one formula, and "linear".
+Tensor scale_frequencies(const Tensor& frequencies, const RotaryScaling& scaling) {
+  const Tensor turns = frequencies * (static_cast<double>(scaling.original_positions) / (2 * std::numbers::pi));
+  const double low = scaling.low_frequency_factor, high = scaling.high_frequency_factor;
+  const Tensor kept = ((turns - low) / (high - low)).clamp(0, 1);
+  return frequencies * (kept + (1 - kept) / scaling.factor);
+}
+
+Tensor frequencies_of(const PretrainedEncoderConfig& config) {
+  const Tensor plain = rotary_frequencies(config.head_width, config.rotary_base);
+  return config.rotary_scaling ? scale_frequencies(plain, *config.rotary_scaling) : plain;
+}
+
+}  // namespace
 
 LlamaBlock::LlamaBlock(const PretrainedEncoderConfig& config, const at::TensorOptions& options)
     : attention_norm(config.hidden_width, config.norm_epsilon, options),
@@ -52,8 +71,7 @@ void LlamaBlock::visit(const std::string& prefix, const ParameterVisitor& visito
 Llama::Llama(const PretrainedEncoderConfig& config, const at::TensorOptions& options)
     : tokens(at::empty({config.vocabulary, config.hidden_width}, options)),
       final_norm(config.hidden_width, config.norm_epsilon, options),
-      head_width(config.head_width),
-      rotary_base(config.rotary_base) {
+      frequencies(frequencies_of(config)) {
   TORCH_CHECK_VALUE(config.head_width % 2 == 0, "llama: the width of a head must be even (rotary embedding), got ", config.head_width);
   TORCH_CHECK_VALUE(config.key_value_heads >= 1 && config.heads % config.key_value_heads == 0,
                     "llama: key and value heads must divide the ", config.heads, " query heads, got ", config.key_value_heads);
@@ -63,7 +81,7 @@ Llama::Llama(const PretrainedEncoderConfig& config, const at::TensorOptions& opt
 Tensor Llama::hidden(const Tensor& ids_BL, const Tensor&, int64_t layer) const {
   Tensor x_BLC = at::embedding(tokens, ids_BL);
   // Made for the length at hand: a table of all 131 072 positions that some models have would be 64 MB.
-  const RotaryTable rotary(ids_BL.size(1), head_width, tokens.options(), rotary_base);
+  const RotaryTable rotary(ids_BL.size(1), frequencies, tokens.options());
   for (int64_t i = 0; i < layer; ++i) x_BLC = blocks[static_cast<size_t>(i)](x_BLC, rotary);
   return layer == static_cast<int64_t>(blocks.size()) ? final_norm(x_BLC) : x_BLC;
 }

@@ -29,8 +29,7 @@ struct Llama {
   Tensor tokens;  // [V, C]
   std::vector<LlamaBlock> blocks;
   PretrainedRmsNorm final_norm;
-  int64_t head_width;
-  double rotary_base;
+  Tensor frequencies;  // of the rotary positions, [head_width / 2]
 };
 
 // What a Llama file may hold beside the parameters: the head and, in old files, the rotary frequencies.

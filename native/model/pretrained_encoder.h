@@ -6,6 +6,15 @@
 
 namespace ldlm {
 
+// How a Llama was taught longer texts than its first ones: slow frequencies are divided by `factor`, fast ones kept. Fast and slow
+// are told by the turns that a pair makes within the original positions.
+struct RotaryScaling {
+  double factor;
+  double low_frequency_factor;   // slow: fewer turns
+  double high_frequency_factor;  // fast: more turns; in between, a mixture
+  int64_t original_positions;    // 0: every pair is slow ("linear")
+};
+
 // What config.json of the folder says, in our names. Filled by TypeScript (src/config/encoders.ts); no defaults here. What a family
 // does not have is 0 or false.
 struct PretrainedEncoderConfig {
@@ -21,6 +30,7 @@ struct PretrainedEncoderConfig {
   int64_t relative_buckets;    // T5 and MPNet: learned biases of the attention scores by distance,
   int64_t relative_distance;   // the last bucket from this distance on
   double rotary_base;          // Llama: "rope_theta"
+  std::optional<RotaryScaling> rotary_scaling;  // Llama
   bool gated_feed_forward;     // T5 1.1: activation(x W_0) * x W_1 instead of activation(x W)
   bool query_key_value_bias;   // Qwen2
   bool query_key_norm;         // Qwen3

@@ -2,10 +2,11 @@
 // is implemented or refused by name; all other keys are ignored.
 
 import { z } from 'zod';
-import type { EncoderShape } from './encoders.js';
+import type { EncoderShape, RotaryScaling } from './encoders.js';
 
 export const size = z.int().min(1);
-const epsilon = z.number().gt(0);
+const positive = z.number().gt(0);
+const epsilon = positive;
 const anyActivation = z.enum(['gelu', 'gelu_new', 'relu', 'silu']);
 
 /** What a family has that knows nothing but heads of equal width and a table of positions. */
@@ -18,6 +19,7 @@ export function plain(hiddenWidth: number, heads: number): Pick<EncoderShape, Pl
     relativeBuckets: 0,
     relativeDistance: 0,
     rotaryBase: 0,
+    rotaryScaling: null,
     gatedFeedForward: false,
     queryKeyValueBias: false,
     queryKeyNorm: false,
@@ -26,7 +28,7 @@ export function plain(hiddenWidth: number, heads: number): Pick<EncoderShape, Pl
 
 type PlainKey =
   | 'tokenTypes' | 'paddingId' | 'keyValueHeads' | 'headWidth' | 'relativeBuckets' | 'relativeDistance' | 'rotaryBase'
-  | 'gatedFeedForward' | 'queryKeyValueBias' | 'queryKeyNorm';
+  | 'rotaryScaling' | 'gatedFeedForward' | 'queryKeyValueBias' | 'queryKeyNorm';
 
 /** A key of which one value is implemented; a file without the key, or with null, means that value. */
 export const only = (value: boolean | number | string) => z.literal(value).nullish();
@@ -148,8 +150,44 @@ const t5 = z
     normEpsilon: c.layer_norm_epsilon,
   }));
 
-/** Rotary embedding, at the top of older files and in rope_parameters of newer ones. Scaled ones are refused. */
-const rope = z.strictObject({ rope_theta: z.number().gt(0).optional(), rope_type: only('default'), type: only('default') });
+/** What every type of rotary embedding may hold. Another key is of a type that is not computed here, and refused. */
+const ropeOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.object({ rope_theta: positive.optional(), partial_rotary_factor: only(1), ...shape }).catchall(absent);
+
+const ropeTypes = z.discriminatedUnion(
+  'rope_type',
+  [
+    ropeOf({ rope_type: z.literal('default') }),
+    ropeOf({ rope_type: z.literal('linear'), factor: positive }),
+    ropeOf({ rope_type: z.literal('llama3'), factor: positive, low_freq_factor: positive, high_freq_factor: positive, original_max_position_embeddings: size })
+      .refine((c) => c.high_freq_factor > c.low_freq_factor, { path: ['high_freq_factor'], error: 'must be more than low_freq_factor' }),
+  ],
+  { error: (issue) => (issue.code === 'invalid_union' ? "must be 'default' or 'linear' or 'llama3'" : undefined) },
+);
+
+function scalingOf(rope: z.infer<typeof ropeTypes>): RotaryScaling | null {
+  switch (rope.rope_type) {
+    case 'default':
+      return null;
+    case 'linear':
+      return { factor: rope.factor, lowFrequencyFactor: 0, highFrequencyFactor: 1, originalPositions: 0 };
+    case 'llama3':
+      return {
+        factor: rope.factor,
+        lowFrequencyFactor: rope.low_freq_factor,
+        highFrequencyFactor: rope.high_freq_factor,
+        originalPositions: rope.original_max_position_embeddings,
+      };
+  }
+}
+
+/** `rope_scaling` of older files and `rope_parameters` of newer ones, which has the base too. Older files say `type` for `rope_type`. */
+const rope = z.preprocess((value) => {
+  if (typeof value !== 'object' || value === null) return value;
+  if (isEmpty(value)) return null;
+  const { type, rope_type = type, ...rest } = value as Record<string, unknown>;
+  return { ...rest, rope_type: rope_type ?? 'default' };
+}, ropeTypes.nullish());
 
 /** Mistral attends to the last `sliding_window` tokens: within as many it is a Llama. Without the key it means 4096, with null no window. */
 const MISTRAL_WINDOW = 4096;
@@ -157,9 +195,12 @@ const MISTRAL_WINDOW = 4096;
 const llamaLike = (modelType: 'llama' | 'mistral' | 'qwen2' | 'qwen3', biases: { queryKeyValueBias: boolean; queryKeyNorm: boolean }) =>
   z
     .object({ ...common, model_type: z.literal(modelType), ...bertSizes, num_key_value_heads: size.nullish(), head_dim: size.nullish(),
-      rms_norm_eps: epsilon.default(1e-6), hidden_act: anyActivation.default('silu'), rope_theta: z.number().gt(0).optional(), rope_scaling: rope.nullish(),
-      rope_parameters: rope.nullish(), partial_rotary_factor: only(1), attention_bias: only(false), mlp_bias: only(false), use_sliding_window: only(false), sliding_window: size.nullable().default(MISTRAL_WINDOW),
+      rms_norm_eps: epsilon.default(1e-6), hidden_act: anyActivation.default('silu'), rope_theta: positive.optional(), rope_scaling: rope,
+      rope_parameters: rope, partial_rotary_factor: only(1),
+      original_max_position_embeddings: absent, // beside rope_parameters it would count for more than the one inside
+      attention_bias: only(false), mlp_bias: only(false), use_sliding_window: only(false), sliding_window: size.nullable().default(MISTRAL_WINDOW),
       layer_types: z.array(only('full_attention')).nullish() })
+    .transform((c) => ({ ...c, rope: c.rope_scaling ?? c.rope_parameters })) // transformers reads the old key first
     .transform((c): EncoderShape => ({
       ...plain(c.hidden_size, c.num_attention_heads),
       ...sizesOf(c),
@@ -168,7 +209,8 @@ const llamaLike = (modelType: 'llama' | 'mistral' | 'qwen2' | 'qwen3', biases: {
       positions: Math.min(c.max_position_embeddings, (modelType === 'mistral' && c.sliding_window) || Infinity),
       keyValueHeads: c.num_key_value_heads ?? c.num_attention_heads,
       headWidth: c.head_dim ?? Math.floor(c.hidden_size / c.num_attention_heads),
-      rotaryBase: c.rope_parameters?.rope_theta ?? c.rope_theta ?? 10_000,
+      rotaryBase: c.rope?.rope_theta ?? c.rope_theta ?? 10_000,
+      rotaryScaling: c.rope ? scalingOf(c.rope) : null,
       normEpsilon: c.rms_norm_eps,
       activation: c.hidden_act,
     }));

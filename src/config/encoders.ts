@@ -8,6 +8,17 @@ import { families, huggingFaceConfig } from './hugging_face.js';
 import { plain } from './encoder_families.js';
 import { describeIssue } from './issues.js';
 
+/** How a Llama was taught longer texts than its first ones: the slow frequencies of the rotary embedding are divided by `factor`, the fast ones kept. */
+export interface RotaryScaling {
+  factor: number;
+  /** A frequency of fewer full turns than this within the original positions is slow. */
+  lowFrequencyFactor: number;
+  /** One of more than this is fast. In between the two are mixed. */
+  highFrequencyFactor: number;
+  /** 0 if every frequency is slow. */
+  originalPositions: number;
+}
+
 /** Sizes of a frozen pretrained language model. */
 export interface EncoderShape {
   family: 'gpt2' | 'bert' | 'roberta' | 'distilbert' | 'mpnet' | 't5' | 'llama';
@@ -35,6 +46,7 @@ export interface EncoderShape {
   relativeDistance: number;
   /** Base of the rotary embedding (Llama). */
   rotaryBase: number;
+  rotaryScaling: RotaryScaling | null;
   /** Feed-forward with a gate (T5 1.1). */
   gatedFeedForward: boolean;
   /** Qwen2. */

@@ -58,7 +58,7 @@ function largestDifference(a: number[][], b: number[][]): number {
 
 const models = [
   'gpt2-tiny', 'bert-tiny', 'roberta-tiny', 'xlm-roberta-tiny', 'distilbert-tiny', 'mpnet-tiny', 't5-tiny', 't5-gated-tiny', 'llama-tiny', 'mistral-tiny',
-  'qwen2-tiny', 'qwen3-tiny'];
+  'llama3-tiny', 'llama-linear-tiny', 'qwen2-tiny', 'qwen3-tiny'];
 
 describe.each(models)('ldlm hidden on %s', (name) => {
   const fixture = readFixture(golden(name));

@@ -42,6 +42,11 @@ BERT_LIKE = dict(
     num_hidden_layers=2, hidden_size=16, num_attention_heads=2, intermediate_size=24, vocab_size=VOCABULARY, max_position_embeddings=24
 )
 LLAMA_LIKE = {**BERT_LIKE, "num_attention_heads": 4, "num_key_value_heads": 2}
+# The four pairs of a head turn 2.5, 1.3, 0.6 and 0.3 times within the original positions: one is kept, two are mixed, one is slowed.
+LLAMA3_ROPE = {
+    "rope_type": "llama3", "rope_theta": 16.0, "factor": 8.0, "low_freq_factor": 0.5, "high_freq_factor": 2.0,
+    "original_max_position_embeddings": 16,
+}
 T5_LIKE = dict(
     num_layers=2, num_decoder_layers=1, d_model=16, num_heads=2, d_kv=6, d_ff=24, vocab_size=VOCABULARY, decoder_start_token_id=0,
     relative_attention_num_buckets=8, relative_attention_max_distance=10,
@@ -62,6 +67,12 @@ SMALL = {
     "qwen3-tiny": (Qwen3Model, Qwen3Config(**LLAMA_LIKE, head_dim=8), torch.float16),
     "xlm-roberta-tiny": (XLMRobertaModel, XLMRobertaConfig(**BERT_LIKE, type_vocab_size=1, layer_norm_eps=1e-5), torch.float16),
     "mistral-tiny": (MistralForCausalLM, MistralConfig(**LLAMA_LIKE, sliding_window=16), torch.bfloat16),
+    "llama3-tiny": (LlamaForCausalLM, LlamaConfig(**LLAMA_LIKE, head_dim=8, rope_parameters=LLAMA3_ROPE), torch.float16),
+    "llama-linear-tiny": (
+        LlamaForCausalLM,
+        LlamaConfig(**LLAMA_LIKE, rope_parameters={"rope_type": "linear", "rope_theta": 500.0, "factor": 4.0}),
+        torch.bfloat16,
+    ),
 }
 
 

@@ -48,6 +48,13 @@ inline const std::vector<GoldenModel> kGoldenModels = {
     {"llama-tiny", kLlama},
     {"qwen2-tiny", changed(kLlama, [](auto& c) { c.rotary_base = 10000, c.query_key_value_bias = true; })},
     {"qwen3-tiny", changed(kLlama, [](auto& c) { c.rotary_base = 10000, c.head_width = 8, c.query_key_norm = true; })},
+    {"llama3-tiny", changed(kLlama, [](auto& c) {
+       c.rotary_base = 16, c.head_width = 8;
+       c.rotary_scaling = {.factor = 8, .low_frequency_factor = 0.5, .high_frequency_factor = 2, .original_positions = 16};
+     })},
+    {"llama-linear-tiny", changed(kLlama, [](auto& c) {
+       c.rotary_scaling = {.factor = 4, .low_frequency_factor = 0, .high_frequency_factor = 1, .original_positions = 0};
+     })},
 };
 
 }  // namespace ldlm::test

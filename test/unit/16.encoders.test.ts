@@ -21,7 +21,7 @@ const folderWith = async (text: string) => {
 
 describe('encoders', () => {
   /** What neither GPT-2 nor BERT has. */
-  const absent = { tokenTypes: 0, paddingId: 0, relativeBuckets: 0, relativeDistance: 0, rotaryBase: 0, gatedFeedForward: false, queryKeyValueBias: false, queryKeyNorm: false };
+  const absent = { tokenTypes: 0, paddingId: 0, relativeBuckets: 0, relativeDistance: 0, rotaryBase: 0, rotaryScaling: null, gatedFeedForward: false, queryKeyValueBias: false, queryKeyNorm: false };
 
   it('knows the encoders that the presets name, and the paper\'s layer is in range for each', async () => {
     for (const name of presetNames) {
@@ -64,7 +64,37 @@ describe('encoders', () => {
       { family: 'llama', keyValueHeads: 2, headWidth: 4, rotaryBase: 5e5, queryKeyValueBias: false, queryKeyNorm: false, activation: 'silu' });
     expect(await shapeOf({ ...bertLike, model_type: 'qwen2', rope_parameters: { rope_type: 'default', rope_theta: 1e6 } })).toMatchObject(
       { family: 'llama', keyValueHeads: 4, rotaryBase: 1e6, queryKeyValueBias: true });
-    expect(await shapeOf({ ...bertLike, model_type: 'qwen3', head_dim: 8 })).toMatchObject({ headWidth: 8, rotaryBase: 1e4, queryKeyNorm: true });
+    expect(await shapeOf({ ...bertLike, model_type: 'qwen3', head_dim: 8 })).toMatchObject({ headWidth: 8, rotaryBase: 1e4, rotaryScaling: null, queryKeyNorm: true });
+  });
+
+  const llama3 = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+
+  it.each([
+    [{ rope_scaling: llama3 }, 8, 8192],
+    [{ rope_scaling: { ...llama3, type: 'yarn' } }, 8, 8192],
+    [{ rope_parameters: { ...llama3, rope_theta: 5e5 }, rope_theta: 7 }, 8, 8192],
+    [{ rope_parameters: { ...llama3, rope_theta: 5e5 }, rope_scaling: {} }, 8, 8192],
+    [{ rope_scaling: { type: 'linear', factor: 2.5 } }, 2.5, 0],
+    [{ rope_scaling: { type: 'linear', factor: 2.5 }, rope_parameters: { rope_type: 'default', rope_theta: 7 } }, 2.5, 0],
+    [{ rope_parameters: { rope_type: 'linear', factor: 2.5, rope_theta: 5e5, partial_rotary_factor: 1 } }, 2.5, 0],
+  ])('reads the scaling of rotary positions in every spelling, and of two the one that transformers takes: %j', async (options, factor, originalPositions) => {
+    expect(await shapeOf({ ...bertLike, model_type: 'llama', rope_theta: 5e5, ...options })).toMatchObject(
+      { rotaryBase: 5e5, rotaryScaling: { factor, originalPositions, ...(originalPositions ? { lowFrequencyFactor: 1, highFrequencyFactor: 4 } : {}) } });
+  });
+
+  it.each([
+    [{ factor: undefined }, /rope_scaling.factor is missing: it must be a finite number/],
+    [{ factor: 0 }, /rope_scaling.factor must be > 0, got 0/],
+    [{ factor: -1, rope_type: 'linear' }, /rope_scaling.factor must be > 0, got -1/],
+    [{ low_freq_factor: 0 }, /rope_scaling.low_freq_factor must be > 0, got 0/],
+    [{ high_freq_factor: undefined }, /rope_scaling.high_freq_factor is missing/],
+    [{ high_freq_factor: 1 }, /rope_scaling.high_freq_factor must be more than low_freq_factor/],
+    [{ original_max_position_embeddings: undefined }, /rope_scaling.original_max_position_embeddings is missing/],
+    [{ beta_fast: 32 }, /rope_scaling.beta_fast must be absent, got 32/],
+    [{ partial_rotary_factor: 0.5 }, /rope_scaling.partial_rotary_factor must be 1, got 0.5/],
+  ])('names the key of a scaling that makes no sense: %j', async (options, message) => {
+    await expect(shapeOf({ ...bertLike, model_type: 'llama', rope_scaling: { ...llama3, ...options } })).rejects.toMatchObject(
+      { code: 'ERR_LDLM_CONFIG', message: expect.stringMatching(message) });
   });
 
   it('reads XLM-RoBERTa as a RoBERTa, and Mistral as a Llama of no more positions than its window', async () => {
@@ -77,8 +107,10 @@ describe('encoders', () => {
   });
 
   it.each([
-    ['llama', { rope_scaling: { rope_type: 'llama3', factor: 8 } }, /rope_scaling.rope_type must be 'default', got 'llama3'/],
-    ['llama', { rope_parameters: { rope_type: 'yarn', factor: 4 } }, /rope_parameters.rope_type must be 'default', got 'yarn'/],
+    ['llama', { rope_scaling: { type: 'dynamic', factor: 8 } }, /rope_scaling.rope_type must be 'default' or 'linear' or 'llama3', got 'dynamic'/],
+    ['qwen2', { rope_parameters: { rope_type: 'yarn', factor: 4 } }, /rope_parameters.rope_type must be 'default' or 'linear' or 'llama3', got 'yarn'/],
+    ['llama', { rope_parameters: { full_attention: { rope_type: 'llama3' } } }, /rope_parameters.full_attention must be absent/],
+    ['llama', { original_max_position_embeddings: 8 }, /original_max_position_embeddings must be absent, got 8/],
     ['llama', { attention_bias: true }, /attention_bias must be false, got true/],
     ['llama', { mlp_bias: true }, /mlp_bias must be false/],
     ['qwen2', { use_sliding_window: true }, /use_sliding_window must be false/],
