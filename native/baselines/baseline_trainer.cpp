@@ -6,6 +6,7 @@
 #include "model/pretrained_layers.h"
 #include "train/data_parallel.h"
 #include "train/heap.h"
+#include "train/moving_average.h"
 
 namespace ldlm {
 
@@ -63,7 +64,7 @@ BaselineStep BaselineTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B
   result.gradient_norm = at::linalg_vector_norm(optimizer_->step(gradient, result.lr)).item<double>();
   TORCH_CHECK(std::isfinite(result.gradient_norm), "the gradient must be finite, got ", result.gradient_norm, " at step ", steps_done_,
               "; the parameters were left as before this step. Lower train.lr or resume from the last checkpoint");
-  update_ema();
+  update_moving_average(ema_tensors_, tensors_, config_.ema, steps_done_);
   ++steps_done_;
   return result;
 }
@@ -72,12 +73,6 @@ double BaselineTrainer::lr_at(double progress) const {
   const double warmup = std::min(1.0, static_cast<double>(steps_done_ + 1) / static_cast<double>(std::max<int64_t>(1, config_.warmup_steps)));
   const double cooldown = config_.cooldown > 0 ? std::clamp((1 - progress) / config_.cooldown, 0.0, 1.0) : 1.0;
   return config_.lr * std::min(warmup, cooldown);
-}
-
-void BaselineTrainer::update_ema() {
-  at::NoGradGuard no_grad;
-  const auto n = static_cast<double>(steps_done_);
-  at::_foreach_lerp_(ema_tensors_, tensors_, 1 - std::min(config_.ema, (1 + n) / (10 + n)));
 }
 
 void BaselineTrainer::save(const std::string& folder) const {

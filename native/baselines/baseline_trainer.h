@@ -39,7 +39,6 @@ class BaselineTrainer {
 
  private:
   double lr_at(double progress) const;
-  void update_ema();
 
   BaselineConfig model_config_;
   BaselineTrainConfig config_;

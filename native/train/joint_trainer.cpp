@@ -9,6 +9,7 @@
 #include "ops/vocabulary/vocabulary.h"
 #include "train/data_parallel.h"
 #include "train/heap.h"
+#include "train/moving_average.h"
 
 namespace ldlm {
 
@@ -89,7 +90,7 @@ void JointTrainer::step(const Batch& host_batch) {
     return of_part;
   });
   last_.norms_P = optimizer_.step(gradient, last_.lr);  // clips; skips a gradient that is not finite
-  update_ema();
+  update_moving_average(ema_tensors_, tensors_, config_.train.ema, steps_done_);
 
   std::vector<Tensor> losses, u, diffusion;
   for (const Losses& part : last_.parts) {
@@ -179,14 +180,6 @@ double JointTrainer::lr_now() const {
   const double warmup = share(steps_done_ + 1, config_.train.warmup_steps);
   const double cooldown = share(config_.train.steps - steps_done_, config_.train.cooldown_steps);
   return config_.train.lr * std::min(warmup, cooldown);
-}
-
-void JointTrainer::update_ema() {
-  const RecordedModule record("ema");
-  at::NoGradGuard no_grad;
-  const auto n = static_cast<double>(steps_done_);
-  const double decay = std::min(config_.train.ema, (1 + n) / (10 + n));
-  at::_foreach_lerp_(ema_tensors_, tensors_, 1 - decay);
 }
 
 Batch JointTrainer::to_device(const Batch& batch) const {

@@ -86,7 +86,6 @@ class JointTrainer {
   void check_finite(const Tensor& norms_P, const Tensor& losses) const;
   double gamma_now() const;
   double lr_now() const;
-  void update_ema();
 
   JointTrainerConfig config_;
   at::Device device_;
