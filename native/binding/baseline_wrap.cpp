@@ -141,9 +141,7 @@ Napi::Value BaselineWrap::sample(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
     const BaselineRequest request = to_baseline_request({info[0], "request"});
-    const auto aborted = std::make_shared<std::atomic<bool>>(false);
-    std::erase_if(running_, [](const auto& entry) { return entry.second.expired(); });
-    running_[info[1].ToNumber().Int64Value()] = aborted;
+    const AbortFlags::Flag aborted = running_.add(info[1].ToNumber().Int64Value());
     Executor& executor = environment(env).executor;
     return submit(
         env, [=, &executor, model = native()] { return model->sample(request, [&] { return !*aborted && !executor.stopping(); }); },
@@ -158,9 +156,7 @@ Napi::Value BaselineWrap::sample(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value BaselineWrap::abort(const Napi::CallbackInfo& info) {
-  const auto found = running_.find(info[0].ToNumber().Int64Value());
-  if (found == running_.end()) return info.Env().Undefined();
-  if (const auto aborted = found->second.lock()) *aborted = true;
+  running_.raise(info[0].ToNumber().Int64Value());
   return info.Env().Undefined();
 }
 

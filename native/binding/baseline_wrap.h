@@ -1,9 +1,8 @@
 // The baselines in JavaScript: what an LDLM is compared with.
 #pragma once
 
-#include <map>
-
 #include "baselines/baseline_trainer.h"
+#include "binding/abort_flags.h"
 #include "binding/handle.h"
 
 namespace ldlm::binding {
@@ -32,7 +31,7 @@ class BaselineWrap : public Handle<BaselineWrap, const Baseline> {
   // (token): the sampling started with it rejects with ABORTED before its next evaluation.
   Napi::Value abort(const Napi::CallbackInfo& info);
 
-  std::map<int64_t, std::weak_ptr<std::atomic<bool>>> running_;  // by token; the jobs own the flags
+  AbortFlags running_;
 };
 
 // (modelConfig) -> number. On the meta device: nothing is allocated.

@@ -1,5 +1,7 @@
 #include "binding/model_wrap.h"
 
+#include <map>
+
 #include "binding/encoder_wrap.h"
 #include "ops/philox/philox.h"
 
@@ -78,10 +80,7 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
     SampleRequest request = to_request({info[0], "request"});
-    const int64_t token = info[1].ToNumber().Int64Value();
-    const auto aborted = std::make_shared<std::atomic<bool>>(false);
-    std::erase_if(running_, [](const auto& entry) { return entry.second.expired(); });
-    running_[token] = aborted;
+    const AbortFlags::Flag aborted = running_.add(info[1].ToNumber().Int64Value());
     // Held on the JavaScript thread only: freed with the last message.
     auto listener = info[2].IsFunction() ? std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[2].As<Napi::Function>())) : nullptr;
     Executor& executor = environment(env).executor;
@@ -114,9 +113,7 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelWrap::abort(const Napi::CallbackInfo& info) {
-  const auto found = running_.find(info[0].ToNumber().Int64Value());
-  if (found == running_.end()) return info.Env().Undefined();
-  if (const auto aborted = found->second.lock()) *aborted = true;
+  running_.raise(info[0].ToNumber().Int64Value());
   return info.Env().Undefined();
 }
 

@@ -1,8 +1,7 @@
 // A trained LDLM in JavaScript: sampling and reconstruction.
 #pragma once
 
-#include <map>
-
+#include "binding/abort_flags.h"
 #include "binding/handle.h"
 #include "generate/generate.h"
 
@@ -32,7 +31,7 @@ class ModelWrap : public Handle<ModelWrap, LoadedModel> {
   // (encoder, layer, ids, lengths, noise, seed) -> Promise<Int32Array [B, L]>
   Napi::Value reconstruct(const Napi::CallbackInfo& info);
 
-  std::map<int64_t, std::weak_ptr<std::atomic<bool>>> running_;  // by token; the jobs own the flags
+  AbortFlags running_;
 };
 
 }  // namespace ldlm::binding
