@@ -6,22 +6,6 @@
 
 namespace ldlm {
 
-namespace {
-
-constexpr int64_t kTimeFeatures = 256;
-constexpr double kNormEpsilon = 1e-6;
-
-// cos and sin of 1000 t at 128 frequencies from 1 down to 1e-4 (Peebles & Xie 2023). t [B] -> [B, 256]
-Tensor time_features(const Tensor& t_B) {
-  const Tensor frequency = at::exp(at::arange(kTimeFeatures / 2, t_B.options()) * (-std::log(10000.0) / (kTimeFeatures / 2)));
-  const Tensor angle = at::outer(1000.0 * t_B, frequency);
-  return at::cat({at::cos(angle), at::sin(angle)}, -1);
-}
-
-std::vector<Tensor> pieces(const Tensor& x, int64_t width) { return x.unsqueeze(1).split(width, -1); }  // [B, K width] -> K x [B, 1, width]
-
-}  // namespace
-
 TokenDit::TokenDit(const TokenDitConfig& config, const at::TensorOptions& options)
     : tokens(at::empty({config.inputs, config.width}, options)),
       positions(at::empty({config.length, config.width}, options)),
@@ -40,15 +24,15 @@ DitCondition TokenDit::condition(const Tensor& t_B) const {
   const Tensor features = at::silu(time_down(at::silu(time_up(time_features(t_B)))));  // [B, condition]
   const int64_t width = tokens.size(1);
   DitCondition condition;
-  for (const DitBlock& block : blocks) condition.blocks.push_back(pieces(block.modulation(features), width));
-  condition.output = pieces(output_modulation(features), width);
+  for (const DitBlock& block : blocks) condition.blocks.push_back(split_modulation(block.modulation(features), width));
+  condition.output = split_modulation(output_modulation(features), width);
   return condition;
 }
 
 Tensor TokenDit::hidden(const Tensor& ids_BL, const DitCondition& condition) const {
   Tensor x = at::embedding(tokens, ids_BL) + positions;  // [B, L, C]
   for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i](x, condition.blocks[i], rotary);
-  return adaln(x, condition.output[0], condition.output[1], kNormEpsilon);
+  return adaln(x, condition.output[0], condition.output[1], kDitNormEpsilon);
 }
 
 void TokenDit::reset_parameters(at::Generator& generator) {

@@ -8,11 +8,6 @@
 
 namespace ldlm {
 
-namespace {
-
-constexpr int64_t kTimeFeatures = 256;
-
-// cos and sin of 1000 u at 128 frequencies from 1 down to 1e-4, as Peebles & Xie feed their 1000 integer steps. u [B] -> [B, 256]
 Tensor time_features(const Tensor& u_B) {
   const auto options = u_B.options();
   const Tensor frequency = at::exp(at::arange(kTimeFeatures / 2, options) * (-std::log(10000.0) / (kTimeFeatures / 2)));
@@ -20,12 +15,7 @@ Tensor time_features(const Tensor& u_B) {
   return at::cat({at::cos(angle), at::sin(angle)}, -1);
 }
 
-constexpr double kNormEpsilon = 1e-6;
-
-// [B, K width] -> K x [B, 1, width]
-std::vector<Tensor> pieces(const Tensor& x, int64_t width) { return x.unsqueeze(1).split(width, -1); }
-
-}  // namespace
+std::vector<Tensor> split_modulation(const Tensor& modulation, int64_t width) { return modulation.unsqueeze(1).split(width, -1); }
 
 DitBlock::DitBlock(int64_t width, int64_t heads, const at::TensorOptions& options)
     : heads(heads),
@@ -37,10 +27,10 @@ DitBlock::DitBlock(int64_t width, int64_t heads, const at::TensorOptions& option
       feed_forward(width, true, options) {}
 
 Tensor DitBlock::operator()(const Tensor& x_BNC, const std::vector<Tensor>& modulation, const RotaryTable& rotary) const {
-  const Tensor projected = qkv(adaln(x_BNC, modulation[0], modulation[1], kNormEpsilon));  // [B, N, 3C]
+  const Tensor projected = qkv(adaln(x_BNC, modulation[0], modulation[1], kDitNormEpsilon));  // [B, N, 3C]
   const Tensor attended = output(attention(projected, {}, {heads, query_norm.gain, key_norm.gain, rotary.cos, rotary.sin}));
   const Tensor x = at::addcmul(x_BNC, modulation[2], attended);
-  return at::addcmul(x, modulation[5], feed_forward(adaln(x, modulation[3], modulation[4], kNormEpsilon)));
+  return at::addcmul(x, modulation[5], feed_forward(adaln(x, modulation[3], modulation[4], kDitNormEpsilon)));
 }
 
 void DitBlock::visit(const std::string& prefix, const ParameterVisitor& visitor) {
@@ -67,9 +57,9 @@ DitCondition DiT::condition(const Tensor& u_B) const {
   const RecordedModule record("modulation");
   const Tensor features = at::silu(time_down(at::silu(time_up(time_features(u_B)))));  // [B, C]
   DitCondition condition;
-  for (const DitBlock& block : blocks) condition.blocks.push_back(pieces(block.modulation(features), features.size(1)));
-  condition.output = pieces(output_modulation(features), features.size(1));
-  condition.skip = pieces(skip(features), output.weight.size(0));
+  for (const DitBlock& block : blocks) condition.blocks.push_back(split_modulation(block.modulation(features), features.size(1)));
+  condition.output = split_modulation(output_modulation(features), features.size(1));
+  condition.skip = split_modulation(skip(features), output.weight.size(0));
   return condition;
 }
 
@@ -77,7 +67,7 @@ Tensor DiT::operator()(const Tensor& x_BND, const DitCondition& condition, const
   const RecordedModule record("dit");
   Tensor x = input(at::cat({x_BND, self_condition_BND}, -1));  // [B, N, C]
   for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i](x, condition.blocks[i], rotary);
-  const Tensor estimate = output(adaln(x, condition.output[0], condition.output[1], kNormEpsilon));  // [B, N, D]
+  const Tensor estimate = output(adaln(x, condition.output[0], condition.output[1], kDitNormEpsilon));  // [B, N, D]
   return at::addcmul(at::addcmul(estimate, condition.skip[0], x_BND), condition.skip[1], self_condition_BND);
 }
 

@@ -17,6 +17,14 @@ struct DitCondition {
   std::vector<Tensor> skip;                 // gates of x_u and of the self-condition [B, 1, D]
 };
 
+constexpr double kDitNormEpsilon = 1e-6;
+constexpr int64_t kTimeFeatures = 256;
+
+// cos and sin of 1000 u at 128 frequencies from 1 down to 1e-4, as Peebles & Xie feed their 1000 integer steps. u [B] -> [B, 256]
+Tensor time_features(const Tensor& u_B);
+// What a layer makes of them, taken apart for adaln and the gates. [B, K width] -> K x [B, 1, width]
+std::vector<Tensor> split_modulation(const Tensor& modulation, int64_t width);
+
 struct DitBlock {
   DitBlock(int64_t width, int64_t heads, const at::TensorOptions& options);
   // x [B, N, C], modulation as in DitCondition
