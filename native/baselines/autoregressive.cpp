@@ -1,6 +1,6 @@
 #include "baselines/autoregressive.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "model/layers.h"
 #include "ops/vocabulary/vocabulary.h"
@@ -43,24 +43,6 @@ Tensor Autoregressive::nll_sum(const Tensor& ids_BL, const Tensor& lengths_B) co
   const Tensor ids = ids_BL.narrow(1, 0, longest);
   const Tensor padding = at::arange(longest, lengths_B.options()).unsqueeze(0) >= lengths_B.unsqueeze(1);  // [B, longest]
   return vocabulary_cross_entropy(hidden(ids).flatten(0, 1), network.tokens, ids.masked_fill(padding, kIgnored).flatten());
-}
-
-void Autoregressive::reset_parameters(at::Generator& generator) {
-  const auto fill = [&](Conv1d& matrix, double gain) {
-    fill_normal(matrix.weight, gain * 0.55 / std::sqrt(static_cast<double>(matrix.weight.size(0))), generator);  // 0.02 at width 768
-    matrix.bias.zero_();
-  };
-  const auto reset = [](LayerNorm& norm) { norm.weight.fill_(1.0), norm.bias.zero_(); };
-  fill_normal(network.tokens, 0.02, generator);  // small: the tied head starts near the uniform distribution
-  fill_normal(network.positions, 0.01, generator);
-  // Two matrices a block write to the residual stream; its variance should not grow with depth (Radford et al. 2019).
-  const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(network.layers()));
-  for (Gpt2Block& block : network.blocks) {
-    reset(block.attention_norm), reset(block.feed_forward_norm);
-    fill(block.qkv, 1.0), fill(block.up, 1.0);
-    fill(block.attention_out, residual), fill(block.down, residual);
-  }
-  reset(network.final_norm);
 }
 
 // "blocks.", not GPT-2's "h.": by that the optimiser knows the matrices that take Muon.

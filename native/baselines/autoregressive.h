@@ -19,7 +19,7 @@ struct Autoregressive {
   // What the head reads to predict each token, [B, L, C], and its logits, [B, L, V].
   Tensor hidden(const Tensor& ids_BL) const;
   Tensor logits(const Tensor& ids_BL) const;
-  void reset_parameters(at::Generator& generator);
+  void reset_parameters(at::Generator& generator) { network.reset_parameters(generator); }
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 
   AutoregressiveConfig config;

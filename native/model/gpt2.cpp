@@ -1,5 +1,7 @@
 #include "model/gpt2.h"
 
+#include <cmath>
+
 #include "model/layers.h"
 #include "ops/attention/attention.h"
 
@@ -49,6 +51,25 @@ Tensor Gpt2::advance(Tensor x_BLC, int64_t from, int64_t to) const {
 }
 
 Tensor Gpt2::hidden(const Tensor& ids_BL, const Tensor&, int64_t layer) const { return advance(embed(ids_BL), 0, layer); }
+
+void Gpt2::reset_parameters(at::Generator& generator) {
+  // GPT-2 starts at 0.02, tuned at width 768; 0.55 / sqrt(in) is the same there and keeps the meaning at other widths.
+  const auto fill = [&](Conv1d& matrix, double gain) {
+    fill_normal(matrix.weight, gain * 0.55 / std::sqrt(static_cast<double>(matrix.weight.size(0))), generator);
+    matrix.bias.zero_();
+  };
+  const auto reset = [](LayerNorm& norm) { norm.weight.fill_(1.0), norm.bias.zero_(); };
+  fill_normal(tokens, 0.02, generator);  // small: the tied head starts near the uniform distribution
+  fill_normal(positions, 0.01, generator);
+  // Two matrices a block write to the residual stream; its variance should not grow with depth (Radford et al. 2019).
+  const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(std::max<int64_t>(1, layers())));
+  for (Gpt2Block& block : blocks) {
+    reset(block.attention_norm), reset(block.feed_forward_norm);
+    fill(block.qkv, 1.0), fill(block.up, 1.0);
+    fill(block.attention_out, residual), fill(block.down, residual);
+  }
+  reset(final_norm);
+}
 
 void Gpt2::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   visitor(join_name(prefix, "wte.weight"), tokens);

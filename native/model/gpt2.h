@@ -28,6 +28,8 @@ struct Gpt2 {
   Tensor advance(Tensor x_BLC, int64_t from, int64_t to) const;
   // ids [B, L] -> hidden state `layer`. Causal attention needs no mask for padding at the end of a row.
   Tensor hidden(const Tensor& ids_BL, const Tensor& lengths_B, int64_t layer) const;
+  // For training with a head that is tied to `tokens`. The caller turns gradients off.
+  void reset_parameters(at::Generator& generator);
   int64_t layers() const { return static_cast<int64_t>(blocks.size()); }
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 

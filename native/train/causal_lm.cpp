@@ -35,22 +35,7 @@ CausalLm::CausalLm(const LmConfig& config, int64_t identity_layer, const at::Ten
 
 void CausalLm::reset_parameters(at::Generator& generator) {
   at::NoGradGuard no_grad;
-  // GPT-2 starts at 0.02, tuned at width 768; 0.55 / sqrt(in) is the same there and keeps the meaning at other widths.
-  const auto fill = [&](Conv1d& matrix, double gain) {
-    fill_normal(matrix.weight, gain * 0.55 / std::sqrt(static_cast<double>(matrix.weight.size(0))), generator);
-    matrix.bias.zero_();
-  };
-  const auto reset = [](LayerNorm& norm) { norm.weight.fill_(1.0), norm.bias.zero_(); };
-  fill_normal(network.tokens, 0.02, generator);  // small: the tied head starts near the uniform distribution
-  fill_normal(network.positions, 0.01, generator);
-  // Two matrices a block write to the residual stream; its variance should not grow with depth (Radford et al. 2019).
-  const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(std::max<int64_t>(1, network.layers())));
-  for (auto& block : network.blocks) {
-    reset(block.attention_norm), reset(block.feed_forward_norm);
-    fill(block.qkv, 1.0), fill(block.up, 1.0);
-    fill(block.attention_out, residual), fill(block.down, residual);
-  }
-  reset(network.final_norm);
+  network.reset_parameters(generator);
   // <layer_norm(h), embedding> starts near 0.02 * width at best: bring it to the order of 10, where a softmax can be sure.
   identity_log_temperature.fill_(std::log(10.0 / (0.02 * static_cast<double>(network.tokens.size(1)))));
 }
