@@ -5,19 +5,19 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import type { LdlmConfig } from '../config/types.js';
 import { writeFileAtomic } from '../data/atomic.js';
+import { applicableProtocols, corpusOf } from '../eval/applicable.js';
 import { checkRequest } from '../eval/protocols.js';
 import { ablate, type AblationProgress, type AblationRun } from '../study/ablation.js';
 import { ablationPicture } from '../study/ablation_picture.js';
 import { type AblationRow, ablationTable, summarise } from '../study/ablation_summary.js';
-import { applicableProtocols, corpusOf } from '../study/applicable.js';
 import { configOf, type VariantName, variantNames, variants } from '../study/variants.js';
-import { firstTexts, loadScorer } from './eval.js';
 import { interruptible } from './interrupt.js';
+import { addJudgeFlags, type JudgeFlags, loadScorer, someReferenceTexts } from './judge_flags.js';
 import { checkUsage, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
 import { addConfigFlags, type ConfigFlags, resolveConfig } from './train.js';
 
-interface Flags extends ConfigFlags {
+interface Flags extends ConfigFlags, JudgeFlags {
   out: string;
   steps?: number;
   seeds: number;
@@ -25,9 +25,6 @@ interface Flags extends ConfigFlags {
   count: number;
   evaluations: number;
   seed: number;
-  scorer?: string;
-  reference?: string;
-  column: string;
   json: boolean;
 }
 
@@ -45,7 +42,7 @@ Examples:
 
 /** The command `ldlm ablate`. */
 export function ablateCommand(): Command {
-  return addConfigFlags(new Command('ablate'))
+  return addJudgeFlags(addConfigFlags(new Command('ablate')))
     .description('train the recipe without each of its parts, and compare')
     .requiredOption('--out <dir>', 'folder of all runs')
     .option('--steps <n>', 'training steps of every run (default: train.steps)', wholeNumber(1))
@@ -54,9 +51,6 @@ export function ablateCommand(): Command {
     .option('--count <n>', 'texts sampled from every run', wholeNumber(1), 256)
     .option('--evaluations <n>', 'evaluations of the denoiser per text', wholeNumber(1), 32)
     .option('--seed <n>', 'seed of sampling', wholeNumber(0), 7)
-    .option('--scorer <source>', 'a causal LM of the GPT-2 family: a Hugging Face folder, or an id of the hub')
-    .option('--reference <file>', 'held-out texts: txt (one a line), jsonl or parquet')
-    .option('--column <name>', 'column of the text in jsonl and parquet', 'text')
     .option('--json', 'print the rows of the table as JSON', false)
     .addOption(threadsOption())
     .addHelpText('after', examples)
@@ -69,12 +63,11 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
   const names = [...new Set(flags.only)];
   checkUsage(command, () => names.map((name) => configOf(name, config)));
   const corpus = await corpusOf(config.data.path, count);
-  const reference = flags.reference === undefined ? corpus.heldOut : await firstTexts(flags.reference, flags.column, count);
-  if (flags.reference !== undefined && reference.length === 0) command.error(`error: --reference must hold at least one text, got none in ${flags.reference}`);
+  const reference = (await someReferenceTexts(flags, count, command)) ?? corpus.heldOut;
   const protocols = applicableProtocols({ stories: corpus.stories, references: reference.length, scorer: flags.scorer !== undefined, count });
   checkUsage(command, () => checkRequest({ protocols, count, scorer: flags.scorer !== undefined, references: reference.length }));
   process.stderr.write(`protocols: ${protocols.join(', ')}; held-out texts: ${flags.reference ?? corpus.heldOutFrom}\n${paceNotes(config)}`);
-  await using scorer = flags.scorer === undefined ? null : await loadScorer(flags.scorer, config.train.device, signal);
+  await using scorer = await loadScorer(flags, config.train.device, signal);
   const progress = progressOfRuns();
   const runs = await ablate({
     config,

@@ -5,7 +5,6 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { LDLM } from '../api/ldlm.js';
-import { Scorer } from '../api/scorer.js';
 import { isBaseline } from '../baselines/checkpoint.js';
 import { BaselineModel } from '../baselines/model.js';
 import { writeFileAtomic } from '../data/atomic.js';
@@ -13,18 +12,15 @@ import { readDocuments } from '../data/readers.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import { evaluate, type EvaluationResult } from '../eval/evaluate.js';
 import { checkRequest, type ProtocolName, protocolNames } from '../eval/protocols.js';
-import { showingDownload } from './download_progress.js';
 import { interruptible } from './interrupt.js';
+import { addJudgeFlags, type JudgeFlags, loadScorer, referenceTexts } from './judge_flags.js';
 import { checkUsage, gather } from './option_types.js';
 import { addSampleFlags, type SampleFlags, sampleOptionsOf } from './sample_flags.js';
 import { progressOfStages } from './stage_progress.js';
 
-interface Flags extends SampleFlags {
+interface Flags extends SampleFlags, JudgeFlags {
   protocol: ProtocolName[];
-  scorer?: string;
-  reference?: string;
   training?: string[];
-  column: string;
   out: string;
   json: boolean;
 }
@@ -40,13 +36,10 @@ Examples:
 
 /** The command `ldlm eval`. */
 export function evalCommand(): Command {
-  return addSampleFlags(new Command('eval'), 256)
+  return addJudgeFlags(addSampleFlags(new Command('eval'), 256))
     .description('judge samples of a model by named protocols')
     .addOption(new Option('--protocol <names...>', 'what to measure').choices(protocolNames).makeOptionMandatory())
-    .option('--scorer <source>', 'a causal LM of the GPT-2 family: a Hugging Face folder, or an id of the hub')
-    .option('--reference <file>', 'held-out texts: txt (one a line), jsonl or parquet')
     .option('--training <file>', 'training texts (repeatable) instead of the shards of the model', gather)
-    .option('--column <name>', 'column of the text in jsonl and parquet', 'text')
     .requiredOption('--out <dir>', 'folder for eval.json and samples.jsonl')
     .option('--json', 'print eval.json instead of a table', false)
     .addHelpText('after', examples)
@@ -56,12 +49,12 @@ export function evalCommand(): Command {
 async function run(flags: Flags, command: Command, signal: AbortSignal): Promise<void> {
   const options = sampleOptionsOf(flags, command);
   const protocols = [...new Set(flags.protocol)];
-  const reference = flags.reference === undefined ? undefined : await firstTexts(flags.reference, flags.column, flags.count);
+  const reference = await referenceTexts(flags, flags.count);
   checkUsage(command, () => checkRequest({ protocols, count: flags.count, scorer: flags.scorer !== undefined, references: reference?.length ?? null }));
   await mkdir(flags.out, { recursive: true });
   const weights = flags.raw ? 'raw' : 'ema';
   await using model = (await isBaseline(flags.model)) ? await BaselineModel.load(flags.model, { weights }) : await LDLM.load(flags.model, { device: flags.device, weights });
-  await using scorer = flags.scorer === undefined ? null : await loadScorer(flags.scorer, flags.device, signal);
+  await using scorer = await loadScorer(flags, flags.device, signal);
   const stages = progressOfStages();
   const { results, samples } = await evaluate(model, {
     ...options,
@@ -77,18 +70,6 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
   await writeFileAtomic(join(flags.out, 'eval.json'), json);
   process.stdout.write(flags.json ? json : table(results));
   process.stderr.write(`written: ${join(flags.out, 'eval.json')}, ${join(flags.out, 'samples.jsonl')}\n`);
-}
-
-/** The scorer of a command's --scorer, from a folder or the hub. */
-export function loadScorer(source: string, device: SampleFlags['device'], signal: AbortSignal): Promise<Scorer> {
-  return showingDownload(source, (onDownload) => Scorer.load(source, { device, onDownload, signal }));
-}
-
-/** The first `count` documents of a file. */
-export async function firstTexts(file: string, column: string, count: number): Promise<string[]> {
-  const texts: string[] = [];
-  for await (const { text } of readDocuments(file, { column })) if (texts.push(text) === count) break;
-  return texts;
 }
 
 async function* tokenRows(files: readonly string[], column: string, tokenizer: Tokenizer): AsyncGenerator<number[]> {

@@ -7,18 +7,18 @@ import { Command, Option } from 'commander';
 import { openCheckpoint } from '../api/run_folder.js';
 import { defaultSampler, hasEta, resolveSampleOptions, type SamplerName, samplers } from '../api/sample_options.js';
 import { writeFileAtomic } from '../data/atomic.js';
+import { applicableProtocols, holdsStories } from '../eval/applicable.js';
 import { checkRequest, type ProtocolName, protocolNames } from '../eval/protocols.js';
-import { applicableProtocols, holdsStories } from '../study/applicable.js';
 import { frontier, type FrontierPoint, type FrontierProgress, samplingOf, settingsOf, type Sweep } from '../study/frontier.js';
 import { frontierPicture } from '../study/frontier_picture.js';
 import { frontierTable, place, qualityOf } from '../study/frontier_summary.js';
 import { published, type PublishedName, publishedNames } from '../study/published.js';
-import { firstTexts, loadScorer } from './eval.js';
 import { interruptible } from './interrupt.js';
+import { addJudgeFlags, type JudgeFlags, loadScorer, someReferenceTexts } from './judge_flags.js';
 import { checkUsage, deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
 
-interface Flags {
+interface Flags extends JudgeFlags {
   steps: number[];
   eta?: number[];
   temperature: number[];
@@ -27,9 +27,6 @@ interface Flags {
   seed: number;
   batch: number;
   perplexity: ProtocolName;
-  scorer?: string;
-  reference?: string;
-  column: string;
   published?: PublishedName;
   out: string;
   json: boolean;
@@ -48,7 +45,7 @@ Examples:
 
 /** The command `ldlm frontier`. */
 export function frontierCommand(): Command {
-  return new Command('frontier')
+  const sampling = new Command('frontier')
     .description('quality against entropy over steps, eta and temperature')
     .argument('<models...>', 'run, checkpoint or export folders')
     .option('--steps <n...>', 'evaluations of the denoiser', several(wholeNumber(1)), [8, 16, 32, 64])
@@ -57,11 +54,9 @@ export function frontierCommand(): Command {
     .addOption(new Option('--sampler <name>', 'integrator').choices([...samplers]).default(defaultSampler))
     .option('--count <n>', 'texts of a point', wholeNumber(1), 256)
     .option('--seed <n>', 'seed of all noise, the same for every point', wholeNumber(0), 0)
-    .option('--batch <n>', 'texts at once; changes speed, not texts', wholeNumber(1), 32)
-    .option('--scorer <source>', 'a causal LM of the GPT-2 family: a Hugging Face folder, or an id of the hub')
+    .option('--batch <n>', 'texts at once; changes speed, not texts', wholeNumber(1), 32);
+  return addJudgeFlags(sampling)
     .addOption(new Option('--perplexity <protocol>', 'which gen-PPL').choices(protocolNames.filter((name) => name.startsWith('genppl/'))).default('genppl/mdlm-v1'))
-    .option('--reference <file>', 'held-out texts: txt (one a line), jsonl or parquet')
-    .option('--column <name>', 'column of the text in jsonl and parquet', 'text')
     .addOption(new Option('--published <corpus>', 'overlay published figures (second-hand)').choices(publishedNames))
     .requiredOption('--out <dir>', 'folder for the points, frontier.json and frontier.svg')
     .option('--json', 'print frontier.json instead of a table', false)
@@ -78,13 +73,12 @@ async function run(models: string[], flags: Flags, command: Command, signal: Abo
   if (flags.published && !flags.scorer) command.error('error: --published must have --scorer, since published figures are gen-PPL, got none');
   const sweep: Sweep = { sampler: flags.sampler, steps: flags.steps, etas: flags.eta ?? (hasEta(flags.sampler) ? [0, 0.5, 1] : []), temperatures: flags.temperature };
   for (const setting of settingsOf(sweep)) checkUsage(command, () => resolveSampleOptions(samplingOf(setting, { count, seed })));
-  const reference = flags.reference === undefined ? [] : await firstTexts(flags.reference, flags.column, count);
-  if (flags.reference !== undefined && reference.length === 0) command.error(`error: --reference must hold at least one text, got none in ${flags.reference}`);
+  const reference = (await someReferenceTexts(flags, count, command)) ?? [];
   const protocols = await protocolsFor(models, flags, reference.length);
   checkUsage(command, () => checkRequest({ protocols, count, scorer: flags.scorer !== undefined, references: reference.length }));
   process.stderr.write(`protocols: ${protocols.join(', ')}\n`);
   await mkdir(out, { recursive: true });
-  await using scorer = flags.scorer === undefined ? null : await loadScorer(flags.scorer, flags.device, signal);
+  await using scorer = await loadScorer(flags, flags.device, signal);
   const progress = progressOfPoints();
   const points = await frontier({
     ...sweep, models, out, count, seed, protocols, reference, signal,

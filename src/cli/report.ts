@@ -7,19 +7,16 @@ import { writeFileAtomic } from '../data/atomic.js';
 import { reportPage } from '../report/report_page.js';
 import { readRun } from '../report/run_record.js';
 import { readTexts, type RunTexts } from '../report/run_texts.js';
-import { firstTexts, loadScorer } from './eval.js';
 import { interruptible } from './interrupt.js';
+import { addJudgeFlags, type JudgeFlags, loadScorer, referenceTexts } from './judge_flags.js';
 import { deviceOption, threadsOption, wholeNumber } from './option_types.js';
 import { progressOfStages } from './stage_progress.js';
 
-interface Flags {
+interface Flags extends JudgeFlags {
   out?: string;
   count: number;
   steps: number;
   seed: number;
-  reference?: string;
-  scorer?: string;
-  column: string;
   device: 'auto' | 'cpu' | 'cuda';
 }
 
@@ -33,16 +30,14 @@ Examples:
 
 /** The command `ldlm report`. */
 export function reportCommand(): Command {
-  return new Command('report')
+  const sampling = new Command('report')
     .description('a run as one HTML page: curves, warnings, samples from noise to text, scores')
     .argument('<run>', 'a run folder')
     .option('--out <file>', 'where to write the page (default: RUN/report.html)')
     .option('--count <n>', 'samples to score; 0: no texts', wholeNumber(0), 64)
     .option('--steps <n>', 'evaluations of the denoiser', wholeNumber(1), 32)
-    .option('--seed <n>', 'of the samples', wholeNumber(0), 0)
-    .option('--reference <file>', 'held-out texts (default: the validation part of the data set)')
-    .option('--scorer <source>', 'a causal LM (GPT-2 family), a folder or an id of the hub, for genppl and mauve')
-    .option('--column <name>', 'column of the text in jsonl and parquet', 'text')
+    .option('--seed <n>', 'of the samples', wholeNumber(0), 0);
+  return addJudgeFlags(sampling, 'the validation part of the data set')
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText('after', examples)
@@ -59,9 +54,9 @@ async function report(path: string, flags: Flags, signal: AbortSignal): Promise<
 
 async function textsOf(path: string, flags: Flags, signal: AbortSignal): Promise<RunTexts> {
   const { count, steps, seed, device } = flags;
-  const reference = flags.reference === undefined ? null : await firstTexts(flags.reference, flags.column, count);
+  const reference = await referenceTexts(flags, count);
   await using model = await LDLM.load(path, { device });
-  await using scorer = flags.scorer === undefined ? null : await loadScorer(flags.scorer, device, signal);
+  await using scorer = await loadScorer(flags, device, signal);
   const stages = progressOfStages();
   return await readTexts(model, { count, steps, seed, reference, scorer, signal, onProgress: stages.update }).finally(stages.stop);
 }

@@ -1,14 +1,14 @@
 // Which protocols mean something for a corpus, and held-out texts of it. The story corpus is known by its grammar; any other corpus is
 // judged by what needs none.
 
-import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openShards, type Shards } from '../data/shards.js';
 import { generateStories } from '../data/stories/generate.js';
 import { Tokenizer } from '../data/tokenizer.js';
-import { scoreGrammar } from '../eval/grammar.js';
-import { FEWEST_MAUVE_TEXTS } from '../eval/mauve.js';
-import type { ProtocolName } from '../eval/protocols.js';
+import { scoreGrammar } from './grammar.js';
+import { FEWEST_MAUVE_TEXTS } from './mauve.js';
+import type { ProtocolName } from './protocols.js';
 
 export interface Corpus {
   /** Whether its texts keep the grammar of the stories. */
@@ -31,8 +31,8 @@ export async function corpusOf(dir: string, count: number): Promise<Corpus> {
   await using data = await openShards(dir);
   const tokenizer = await Tokenizer.load(dir);
   const stories = await areStories(data, tokenizer);
-  const validation = join(dir, 'validation');
-  if (await stat(validation).then(() => true, () => false)) {
+  const validation = validationOf(dir);
+  if (validation !== null) {
     await using held = await openShards(validation);
     return { stories, heldOut: await firstDocuments(held, tokenizer, count), heldOutFrom: validation };
   }
@@ -42,7 +42,7 @@ export async function corpusOf(dir: string, count: number): Promise<Corpus> {
 
 /** Whether the prepared data in `dir` is there and holds stories. */
 export async function holdsStories(dir: string): Promise<boolean> {
-  if (!(await stat(join(dir, 'manifest.json')).then(() => true, () => false))) return false;
+  if (!existsSync(join(dir, 'manifest.json'))) return false;
   await using data = await openShards(dir);
   return areStories(data, await Tokenizer.load(dir));
 }
@@ -52,25 +52,47 @@ async function areStories(data: Shards, tokenizer: Tokenizer): Promise<boolean> 
   return texts.length > 0 && scoreGrammar(texts).sentenceValidity >= VALID_OF_STORIES;
 }
 
+export interface Given {
+  /** Whether the corpus holds stories. */
+  stories: boolean;
+  /** Whether to compare with the training set; default: where that holds stories. */
+  training?: boolean;
+  /** How many held-out texts there are. */
+  references: number;
+  scorer: boolean;
+  /** Texts to judge. */
+  count: number;
+}
+
 /** All that can be measured with what there is. */
-export function applicableProtocols(given: { stories: boolean; references: number; scorer: boolean; count: number }): ProtocolName[] {
-  const { stories, references, scorer, count } = given;
+export function applicableProtocols({ stories, training = stories, references, scorer, count }: Given): ProtocolName[] {
   return [
     'entropy/model-tokens-nats',
     ...(count >= 2 ? (['diversity/v1'] as const) : []),
-    ...(stories ? (['grammar/v1', 'memorisation/v1'] as const) : []),
+    ...(stories ? (['grammar/v1'] as const) : []),
+    ...(training ? (['memorisation/v1'] as const) : []),
     ...(references > 0 ? (['reconstruction/v1'] as const) : []),
     ...(scorer ? (['genppl/mdlm-v1'] as const) : []),
     ...(scorer && references >= count && count >= FEWEST_MAUVE_TEXTS ? (['mauve/v1'] as const) : []),
   ];
 }
 
-/** The first `count` documents, or what the rows have of them. */
-async function firstDocuments(data: Shards, tokenizer: Tokenizer, count: number): Promise<string[]> {
+/** DIR/validation, or null where there is none. */
+export function validationOf(dir: string): string | null {
+  const folder = join(dir, 'validation');
+  return existsSync(folder) ? folder : null;
+}
+
+/** The token ids of the first `count` rows, without padding; fewer if there are fewer. */
+export async function firstRows(data: Shards, count: number): Promise<number[][]> {
   const wanted = Math.min(count, data.rows);
   const { ids, lengths } = await data.read(Uint32Array.from({ length: wanted }, (_, row) => row));
-  const rows = Array.from({ length: wanted }, (_, row) => [...ids.subarray(row * data.length, row * data.length + lengths[row]!)]);
-  const documents = rows.map((row) => documentOf(row, tokenizer.endId)).filter((row) => row.length > 0);
+  return Array.from({ length: wanted }, (_, row) => [...ids.subarray(row * data.length, row * data.length + lengths[row]!)]);
+}
+
+/** The first `count` documents, or what the rows have of them. */
+async function firstDocuments(data: Shards, tokenizer: Tokenizer, count: number): Promise<string[]> {
+  const documents = (await firstRows(data, count)).map((row) => documentOf(row, tokenizer.endId)).filter((row) => row.length > 0);
   return tokenizer.decodeBatch(documents);
 }
 

@@ -1,16 +1,14 @@
 // What the model of a run says: samples, the way of a few of them from noise to text, held-out texts there and back, and the protocols
 // that need no more than what is there. What cannot be had is a reason instead: the page says it.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
 import { type LDLM, LAST_SCHEDULE_TIME, type Reconstruction } from '../api/ldlm.js';
 import type { Scorer } from '../api/scorer.js';
 import { samplingGrid } from '../config/schedules.js';
 import { openShards } from '../data/shards.js';
 import { checkStory } from '../data/stories/check.js';
+import { applicableProtocols, firstRows, validationOf } from '../eval/applicable.js';
 import { evaluate, type Evaluation, type EvaluationResult } from '../eval/evaluate.js';
-import { FEWEST_MAUVE_TEXTS } from '../eval/mauve.js';
 import { type ProtocolName, protocolNeeds } from '../eval/protocols.js';
 import { trainingRows } from '../eval/training_rows.js';
 
@@ -57,8 +55,7 @@ export async function readTexts(model: LDLM, options: RunTextsOptions): Promise<
   const reconstructions: RunTexts['reconstructions'] = reference
     ? await attempt(() => model.reconstruct(reference.slice(0, SHOWN_RECONSTRUCTIONS)))
     : { reason: 'no held-out texts: the data set has no validation part (ldlm prepare --validation), and no --reference was given' };
-  const { protocols, left } = await applicable(model, { ...options, reference });
-  if ('value' in reconstructions) protocols.push('reconstruction/v1');
+  const { protocols, left } = await applicable(model, { ...options, reference }, 'value' in reconstructions);
   const judge = (names: readonly ProtocolName[]): Promise<Evaluation> =>
     evaluate(model, { protocols: names, count, steps, seed, signal, onProgress, ...(options.scorer ? { scorer: options.scorer } : {}), ...(reference ? { reference } : {}) });
   const all = await attempt(() => judge(protocols));
@@ -81,23 +78,21 @@ async function trace(model: LDLM, { count, steps, seed, signal, onProgress }: Ru
 }
 
 /** Which protocols mean something here, and what was missing for others. */
-async function applicable(model: LDLM, { count, reference, scorer }: RunTextsOptions): Promise<{ protocols: ProtocolName[]; left: string[] }> {
-  const protocols: ProtocolName[] = ['entropy/model-tokens-nats', ...(count > 1 ? (['diversity/v1'] as const) : [])];
-  const left: string[] = [];
-  const training = await attempt(() => firstRows(model));
-  if ('value' in training) {
-    protocols.push('memorisation/v1');
-    if (training.value.every((text) => isStory(text))) protocols.push('grammar/v1');
-  } else {
-    left.push(training.reason);
-  }
-  if (scorer) protocols.push('genppl/mdlm-v1');
-  else left.push('genppl/mdlm-v1 and mauve/v1 must have a scorer: give --scorer');
-  if (scorer && reference && reference.length >= count && count >= FEWEST_MAUVE_TEXTS) protocols.push('mauve/v1');
+async function applicable(model: LDLM, { count, reference, scorer }: RunTextsOptions, reconstructs: boolean): Promise<{ protocols: ProtocolName[]; left: string[] }> {
+  const training = await attempt(() => trainingTexts(model));
+  const protocols = applicableProtocols({
+    stories: 'value' in training && training.value.every((text) => isStory(text)),
+    training: 'value' in training,
+    references: reference?.length ?? 0,
+    scorer: scorer !== null,
+    count,
+  }).filter((name) => name !== 'reconstruction/v1' || reconstructs);
+  const left = 'reason' in training ? [training.reason] : [];
+  if (!scorer) left.push('genppl/mdlm-v1 and mauve/v1 must have a scorer: give --scorer');
   return { protocols, left };
 }
 
-async function firstRows(model: LDLM): Promise<string[]> {
+async function trainingTexts(model: LDLM): Promise<string[]> {
   const rows: number[][] = [];
   for await (const row of trainingRows(model)) if (rows.push([...row]) === ROWS_TO_KNOW_STORIES) break;
   return model.tokenizer.decodeBatch(rows);
@@ -110,13 +105,11 @@ function isStory(text: string): boolean {
 
 /** The first documents of DATA/validation, or null where there is none. */
 async function validationTexts(model: LDLM, count: number): Promise<string[] | null> {
-  const folder = join(model.config.data.path, 'validation');
-  if (!existsSync(folder)) return null;
+  const folder = validationOf(model.config.data.path);
+  if (folder === null) return null;
   await using shards = await openShards(folder);
-  const wanted = Uint32Array.from({ length: Math.min(count, shards.rows) }, (_, i) => i);
-  const { ids, lengths } = await shards.read(wanted);
   const { endId } = model.tokenizer;
-  return model.tokenizer.decodeBatch([...wanted].map((_, i) => [...ids.subarray(i * shards.length, i * shards.length + lengths[i]!)].filter((id) => id !== endId)));
+  return model.tokenizer.decodeBatch((await firstRows(shards, count)).map((row) => row.filter((id) => id !== endId)));
 }
 
 async function attempt<T>(work: () => Promise<T>): Promise<Attempt<T>> {

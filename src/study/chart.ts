@@ -1,5 +1,7 @@
 // Parts of pictures that stand alone: an SVG file with its own style, linear axes with round ticks. What is drawn is the pictures' own.
 
+import { escapeHtml } from '../data/html.js';
+
 export interface Range {
   min: number;
   max: number;
@@ -34,7 +36,7 @@ export interface TextStyle {
 
 export function text(x: number, y: number, content: string, { anchor = 'start', style = 'label', rotate }: TextStyle = {}): string {
   const turned = rotate === undefined ? '' : ` transform="rotate(${rotate} ${round(x)} ${round(y)})"`;
-  return `<text class="${style}" x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${turned}>${escape(content)}</text>`;
+  return `<text class="${style}" x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${turned}>${escapeHtml(content)}</text>`;
 }
 
 export function line(x1: number, y1: number, x2: number, y2: number, style: string): string {
@@ -43,12 +45,12 @@ export function line(x1: number, y1: number, x2: number, y2: number, style: stri
 
 /** A dot that says what it is when pointed at. */
 export function dot(x: number, y: number, radius: number, title: string, attributes: string): string {
-  return `<circle cx="${round(x)}" cy="${round(y)}" r="${radius}" ${attributes}><title>${escape(title)}</title></circle>`;
+  return `<circle cx="${round(x)}" cy="${round(y)}" r="${radius}" ${attributes}><title>${escapeHtml(title)}</title></circle>`;
 }
 
 /** The whole file. */
 export function picture(width: number, height: number, title: string, parts: readonly string[]): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}" role="img" aria-label="${escape(title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}" role="img" aria-label="${escapeHtml(title)}">
 <style>${style}</style>
 <rect class="paper" width="100%" height="100%"/>
 ${parts.join('\n')}
@@ -58,10 +60,6 @@ ${parts.join('\n')}
 
 /** Colours that stay apart for those who see fewer of them (Okabe and Ito 2008). */
 export const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
-
-function escape(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-}
 
 function round(value: number): string {
   return String(Math.round(10 * value) / 10);

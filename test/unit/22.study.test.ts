@@ -2,11 +2,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { withLaterFields } from '../../src/config/later_fields.js';
+import { applicableProtocols } from '../../src/eval/applicable.js';
 import { parseConfig, presets } from '../../src/index.js';
 import type { AblationRun } from '../../src/study/ablation.js';
 import { ablationPicture } from '../../src/study/ablation_picture.js';
 import { ablationTable, summarise } from '../../src/study/ablation_summary.js';
-import { applicableProtocols } from '../../src/study/applicable.js';
 import { rangeOf, ticks } from '../../src/study/chart.js';
 import { configOf, type VariantName, variantNames, variants } from '../../src/study/variants.js';
 
