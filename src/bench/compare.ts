@@ -7,8 +7,9 @@ import { median, type Spread, spread } from './statistics.js';
 import { type Task, type Timings, Unavailable, WorkerProcess } from './worker_process.js';
 import type { Work } from './workload.js';
 
-/** Whole runs before anything counts; torch.compile compiles in the first ones. */
+/** Runs before anything counts; torch.compile compiles in the first ones. One that takes long is warm after itself. */
 const WARM_UP = 3;
+const LONG_MS = 10_000;
 /** A round is repeated until it takes about this long. */
 const ROUND_MS = 1000;
 const MOST_REPEATS = 20;
@@ -37,6 +38,8 @@ export interface SystemResult {
   /** The same share within CPU time: operations in a second of it, over those of large matrix products. Idle cores do not show here. */
   shareOfCore: Spread | null;
   tokensPerSecond: number;
+  /** Where a part of the work was timed for the whole, which part. */
+  share?: number;
   peakMB: number;
   /** Without interpreter and libtorch. */
   overBaseMB: number;
@@ -98,7 +101,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
       report(`warming up ${system.name}`);
       try {
         const contestant = await open(system, task);
-        slowestMs = Math.max(slowestMs, median((await contestant.worker.run(WARM_UP)).timesMs));
+        slowestMs = Math.max(slowestMs, await warmUp(contestant.worker));
         contestants.push(contestant);
       } catch (error) {
         if (!(error instanceof Unavailable) || system === ldlm) throw error;
@@ -116,6 +119,13 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   } finally {
     for (const worker of workers) worker.close();
   }
+}
+
+/** The time of a run once it is warm, ms. */
+async function warmUp(worker: WorkerProcess): Promise<number> {
+  const start = performance.now();
+  const [first] = (await worker.run(1)).timesMs;
+  return performance.now() - start > LONG_MS ? first! : median((await worker.run(WARM_UP - 1)).timesMs);
 }
 
 function profileOf({ timesMs, profile }: Timings): Profile {
@@ -150,6 +160,7 @@ function resultOf({ system, rounds }: Contestant, task: Task, work: Work, rates:
     cpuMs: spread(cpu, 2),
     shareOfCore: flops === null ? null : spread(cpu.map((time, i) => flops / (time * 1e6 * rates[i]!.core)), 3),
     tokensPerSecond: Number(((1000 * tokens) / median(ms)).toPrecision(4)),
+    ...(last.share === undefined ? {} : { share: Number(last.share.toPrecision(3)) }),
     peakMB: Math.round(last.peakRssBytes / 1e6),
     overBaseMB: Math.round((last.peakRssBytes - last.baseRssBytes) / 1e6),
     version: last.version,

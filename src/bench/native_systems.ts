@@ -1,21 +1,38 @@
-// The systems that run in the native addon, by name: for each task, a function that opens it and returns one run. A new one is a line
-// here and one in systems.ts.
+// The systems that run in the native addon: for each task, a function that opens it and returns one run. A new one is a line here and
+// one in systems.ts.
 
 import type { MachineRates, NativeAddon } from '../api/native_types.js';
+import { loadBaselines } from '../baselines/native.js';
+import { type BaselineRun, parseBaseline } from './systems.js';
 import type { Task } from './worker_process.js';
 import type { Work } from './workload.js';
 
+/** What a repeat can tell beside its time. */
+export interface Told {
+  rates?: MachineRates;
+  evaluationsAtMs?: number[];
+  /** Part of the work that was done, in (0, 1]: the time of the whole is that of the repeat over it. */
+  share?: number;
+}
 /** One repeat: a step, a call of the sampler. It resolves when the device is done. */
-export type Run = () => Promise<void | { rates?: MachineRates; evaluationsAtMs?: number[] }>;
+export type Run = () => Promise<void | Told>;
 type Open = (native: NativeAddon, work: Work) => Promise<Run>;
 
 /** About this long a measurement of the machine's limits takes. */
 const LIMITS_SECONDS = 0.7;
+/** Width of the time condition of MDLM's, Duo's and SEDD's published networks. */
+const CONDITION_WIDTH = 128;
 
-export const nativeSystems: Readonly<Record<string, Partial<Record<Task, Open>>>> = {
+const ours: Readonly<Record<string, Partial<Record<Task, Open>>>> = {
   machine: { limits: async (native, { device, dtype }) => async () => ({ rates: await native.measureMachineRates({ device, dtype, seconds: LIMITS_SECONDS }) }) },
   ldlm: { train: openTraining, sample: openSampling },
 };
+
+/** Opens a system that systems.ts names. */
+export function openNative(native: NativeAddon, system: string, task: Task, work: Work): Promise<Run> {
+  const baseline = parseBaseline(system);
+  return baseline ? openBaseline(baseline, work) : ours[system]![task]!(native, work);
+}
 
 async function openTraining(native: NativeAddon, work: Work): Promise<Run> {
   const encoder = await native.PretrainedEncoder.load({ folder: work.encoder, config: work.encoderShape, device: work.device });
@@ -39,5 +56,19 @@ async function openSampling(native: NativeAddon, { config, weights, device, coun
     const evaluationsAtMs: number[] = [];
     await model.sample(request, 1, () => evaluationsAtMs.push(performance.now()));
     return { evaluationsAtMs };
+  };
+}
+
+/**
+ * A sampler of native/baselines with as many blocks, heads and tokens as the LDLM's denoiser. Of a long trajectory only every stride-th
+ * evaluation of the network is made, spread evenly.
+ */
+async function openBaseline({ kind, stepwise, steps, stride }: BaselineRun, { config, count }: Work): Promise<Run> {
+  const { dit, maxLength: length, vocabulary } = config.model;
+  const model = await loadBaselines().Baseline.load({ weights: null, config: { kind, vocabulary, length, ...dit, condition: CONDITION_WIDTH, endId: vocabulary - 1 } });
+  const request = { firstIndex: 0, count, steps, seed: 0, stopAtEnd: false, stepwise, stride };
+  return async () => {
+    const { evaluations, evaluationsMade } = await model.sample(request, count);
+    return { share: evaluationsMade / evaluations };
   };
 }

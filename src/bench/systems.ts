@@ -4,7 +4,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LdlmError } from '../api/errors.js';
 import { packageRoot } from '../api/package_root.js';
+import type { NativeBaselineConfig } from '../baselines/native.js';
 import { samplingFlops, trainingFlops } from './flops.js';
 import { type Task, Unavailable, WorkerProcess } from './worker_process.js';
 import type { Work } from './workload.js';
@@ -12,7 +14,6 @@ import type { Work } from './workload.js';
 /** One contestant. */
 export interface System {
   name: string;
-  tasks: readonly Task[];
   /** @throws Unavailable if the program is not there */
   start(): WorkerProcess;
   /** Operations of one run; null where they are not counted. */
@@ -40,21 +41,45 @@ export function ldlmFlops(task: Task, work: Work): number | null {
   return task === 'sample' ? samplingFlops(model, count, steps).total : null;
 }
 
-const both: readonly Task[] = ['train', 'sample'];
-
-export const ldlm: System = { name: 'ldlm', tasks: both, start: startNative, flops: ldlmFlops };
+export const ldlm: System = { name: 'ldlm', start: startNative, flops: ldlmFlops };
 /** Measures the limits of the machine beside the others. */
-export const machine: System = { name: 'machine', tasks: ['limits'], start: startNative, flops: () => null };
+export const machine: System = { name: 'machine', start: startNative, flops: () => null };
 
-/** Opponents: what `--against NAME` starts. */
-export const opponents: Readonly<Record<string, readonly System[]>> = {
-  pytorch: [
-    { name: 'pytorch', tasks: both, start: startPytorch, flops: ldlmFlops },
-    { name: 'pytorch-compiled', tasks: both, start: startPytorch, flops: ldlmFlops },
-  ],
+/** Samplers of native/baselines: how many evaluations each makes where no number is given, and which part of them is timed (every n-th). */
+const BASELINES: Readonly<Record<string, { steps: number; stride: number }>> = {
+  mdlm: { steps: 1000, stride: 32 },
+  'mdlm-stepwise': { steps: 1000, stride: 250 },
+  duo: { steps: 64, stride: 8 },
+  sedd: { steps: 128, stride: 16 },
+  ar: { steps: 1, stride: 16 },
 };
 
-/** The names that `--against` takes for a task. */
-export function opponentNames(task: Task): string[] {
-  return Object.keys(opponents).filter((name) => opponents[name]!.some((system) => system.tasks.includes(task)));
+/** A sampler and how it is run: `steps` evaluations, every `stride`-th of which is made; for `ar` a step is a token, so there is no number of steps. */
+export interface BaselineRun {
+  kind: NativeBaselineConfig['kind'];
+  stepwise: boolean;
+  steps: number;
+  stride: number;
+}
+
+/** Reads mdlm, mdlm@256 or mdlm@256/16; ar or ar/4. Null for anything else. */
+export function parseBaseline(name: string): BaselineRun | null {
+  const [, kind = '', steps, stride] = /^([a-z-]+)(?:@([1-9]\d{0,5}))?(?:\/([1-9]\d{0,5}))?$/.exec(name) ?? [];
+  const usual = BASELINES[kind];
+  if (!usual || (kind === 'ar' && steps !== undefined)) return null;
+  const run = { steps: Number(steps ?? usual.steps), stride: Number(stride ?? usual.stride) };
+  return { kind: kind.replace('-stepwise', '') as BaselineRun['kind'], stepwise: kind.endsWith('stepwise'), ...run };
+}
+
+const pytorch: readonly System[] = ['pytorch', 'pytorch-compiled'].map((name) => ({ name, start: startPytorch, flops: ldlmFlops }));
+
+/**
+ * The systems of one name after `--against`.
+ * @throws LdlmError ERR_LDLM_CONFIG for a name that this task has no system of
+ */
+export function opponents(task: Task, name: string): readonly System[] {
+  if (name === 'pytorch') return pytorch;
+  if (task === 'sample' && parseBaseline(name)) return [{ name, start: startNative, flops: () => null }];
+  const baselines = `, or NAME[@STEPS][/STRIDE] with NAME of ${Object.keys(BASELINES).join(', ')} (ar has no steps), like mdlm@256/16`;
+  throw new LdlmError('ERR_LDLM_CONFIG', `--against must be pytorch${task === 'sample' ? baselines : ''}, got '${name}'`);
 }

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { loadNative } from '../api/native.js';
-import { nativeSystems, type Run } from './native_systems.js';
+import { openNative, type Run, type Told } from './native_systems.js';
 import type { Request, Timings } from './worker_process.js';
 
 /** Of this process; /proc is Linux's, elsewhere the peak is not known and 0. */
@@ -25,10 +25,11 @@ async function measure(run: Run, repeats: number, profile: boolean): Promise<Tim
   for (let i = 0; i < repeats; i++) {
     const start = performance.now();
     const before = process.cpuUsage();
-    const { rates, evaluationsAtMs } = (await run()) ?? {};
-    answer.timesMs.push(performance.now() - start);
+    const { rates, evaluationsAtMs, share = 1 }: Told = (await run()) ?? {};
+    answer.timesMs.push((performance.now() - start) / share);
     const { user, system } = process.cpuUsage(before);
-    answer.cpuMs.push((user + system) / 1000);
+    answer.cpuMs.push((user + system) / 1000 / share);
+    if (share < 1) answer.share = share;
     if (rates) answer.rates = rates;
     if (evaluationsAtMs) (answer.evaluationMs ??= []).push((evaluationsAtMs.at(-1)! - evaluationsAtMs[0]!) / (evaluationsAtMs.length - 1));
   }
@@ -42,7 +43,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   let answer: object = {};
   if ('open' in request) {
     native.setThreads(request.work.threads);
-    run = await nativeSystems[request.system]![request.open]!(native, request.work);
+    run = await openNative(native, request.system, request.open, request.work);
   } else {
     answer = await measure(run!, request.repeats, request.profile ?? false);
   }

@@ -21,6 +21,8 @@ export interface Timings {
   cpuMs: number[];
   /** sample: from the first evaluation's end to the last one's, over their number less one. */
   evaluationMs?: number[];
+  /** The part of the work that was done where it was not the whole; times are those of the whole. */
+  share?: number;
   peakRssBytes: number;
   /** Peak before anything was loaded: interpreter and libtorch. */
   baseRssBytes: number;

@@ -3,15 +3,16 @@
 import { Command, Option } from 'commander';
 import { loadNative } from '../api/native.js';
 import { presetNames } from '../config/presets.js';
-import { opponentNames } from '../bench/systems.js';
+import { opponents } from '../bench/systems.js';
 import { compareAction, type CompareFlags } from './bench_compare.js';
 import { opsAction, type OpsFlags } from './bench_ops.js';
 import { scaleAction, type ScaleFlags } from './bench_scale.js';
 import { interruptible } from './interrupt.js';
-import { threadsOption, wholeNumber } from './option_types.js';
+import { checkUsage, threadsOption, wholeNumber } from './option_types.js';
 
 const examples = `
 Every system runs in a process of its own, in turns with the others, with random weights: neither weights nor tokens change the time.
+A sampler of --against can be NAME@STEPS/STRIDE: of its evaluations every STRIDE-th is made, and the time is that of all.
 "of the limit" is the arithmetic of the work (docs/performance.md) over the rate of large matrix products, measured in the same rounds.
 On a machine that does other work, only ratios and shares count. --out DIR appends the result to DIR/train.jsonl, sample.jsonl, ...
 
@@ -19,6 +20,7 @@ Examples:
   ldlm bench train --preset tiny
   ldlm bench train --preset base --batch 8 --against pytorch --out bench/results
   ldlm bench sample --preset base --count 8 --steps 32 --profile
+  ldlm bench sample --preset base --length 1024 --count 1 --against mdlm@1000/80 mdlm@256 duo ar --repeats 3
   ldlm bench ops --preset base
   ldlm bench scale --task sample --over length --values 128 256 512 1024 --svg length.svg`;
 
@@ -61,9 +63,12 @@ function comparison(task: 'train' | 'sample'): Command {
   if (task === 'sample') withSampling(command, 8);
   else command.option('--muon', "the preset's Muon instead of AdamW alone (its products are not counted as work)", false);
   return command
-    .addOption(new Option('--against <names...>', 'systems to compare with').choices(opponentNames(task)).default([], 'none'))
+    .addOption(new Option('--against <names...>', `systems to compare with: pytorch${task === 'sample' ? ', mdlm, mdlm-stepwise, duo, sedd, ar' : ''}`).default([], 'none'))
     .option('--profile', 'show where our time goes, by module and op', false)
-    .action((flags: CompareFlags) => interruptible('Stopping after this round.', (signal) => compareAction(task, withThreads(flags), signal)));
+    .action((flags: CompareFlags) => {
+      const against = checkUsage(command, () => flags.against.flatMap((name) => opponents(task, name)));
+      return interruptible('Stopping after this round.', (signal) => compareAction(task, { ...withThreads(flags), against }, signal));
+    });
 }
 
 function ops(): Command {

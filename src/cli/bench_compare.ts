@@ -9,7 +9,7 @@ import { samplingFlops, trainingFlops } from '../bench/flops.js';
 import { profileTables } from '../bench/profile_tables.js';
 import { appendResult, describeMachine } from '../bench/record.js';
 import type { Spread } from '../bench/statistics.js';
-import { opponents } from '../bench/systems.js';
+import type { System } from '../bench/systems.js';
 import { createWork, type Work, type WorkOptions, writeFiles } from '../bench/workload.js';
 import { createProgress } from './progress.js';
 
@@ -22,10 +22,9 @@ export interface CompareFlags extends Omit<WorkOptions, 'threads'> {
   profile: boolean;
 }
 
-export async function compareAction(task: 'train' | 'sample', flags: CompareFlags & { threads: number }, signal: AbortSignal): Promise<void> {
-  const { preset, repeats: rounds, profile } = flags;
+export async function compareAction(task: 'train' | 'sample', flags: Omit<CompareFlags, 'against'> & { threads: number; against: readonly System[] }, signal: AbortSignal): Promise<void> {
+  const { preset, repeats: rounds, profile, against } = flags;
   const machine = describeMachine();
-  const against = flags.against.flatMap((name) => opponents[name]!).filter((system) => system.tasks.includes(task));
   const progress = createProgress({ total: stagesOf({ against, rounds }), unit: 'stages', label: `bench ${task}` });
   const folder = await mkdtemp(join(tmpdir(), 'ldlm-bench-'));
   try {
@@ -80,6 +79,7 @@ function describe(task: 'train' | 'sample', work: Work, comparison: Comparison, 
     `${(flops.total / 1e9).toFixed(1)} GFLOP; limits measured beside: ${range(limits.linear)} GFLOP/s (ours), ${range(limits.mm)} (at::mm), copy ${range(limits.bandwidth)} GB/s, ${range(limits.core)} GFLOP in a second of a core`,
     '',
     columns([head, ...rows]),
+    ...Object.entries(systems).flatMap(([name, { share }]) => (share === undefined ? [] : [`${name}: ${percent(share)} of its evaluations were made, the times are those of all\n`])),
     ...Object.entries(unavailable).map(([name, reason]) => `${name} did not take part: ${reason}\n`),
   ];
   if (profile) lines.push(profileTables(profile, flops, limits.core.median));

@@ -6,10 +6,21 @@ import { packageRoot } from '../../src/api/package_root.js';
 
 const SMALL = ['--preset', 'tiny', '--length', '16', '--batch', '4', '--repeats', '1'];
 
+interface System {
+  ms: { median: number };
+  evaluationMs?: { median: number };
+  shareOfLimit: { median: number };
+  share?: number;
+  tokensPerSecond: number;
+  peakMB: number;
+  overBaseMB: number;
+}
+
 interface Result {
   flops: Record<string, number>;
   limits: Record<string, { median: number }>;
-  systems: { ldlm: { ms: { median: number }; evaluationMs?: { median: number }; shareOfLimit: { median: number }; tokensPerSecond: number; peakMB: number; overBaseMB: number } };
+  systems: Record<string, System> & { ldlm: System };
+  speedUp: Record<string, { median: number }>;
   unavailable: Record<string, string>;
   profile: { entries: { module: string; op: string; backward: boolean; selfMs: number; flops: number }[]; ms: { median: number }; repeats: number } | null;
 }
@@ -58,6 +69,22 @@ describe('ldlm bench', () => {
     const { unavailable, systems } = JSON.parse(stdout) as Result;
     expect(unavailable.pytorch).toMatch(/\/no\/such\/python could not be started/);
     expect(systems.ldlm.ms.median).toBeGreaterThan(0);
+  });
+
+  it('sample --against: baselines in the same rounds, of a long trajectory a part for the whole', async () => {
+    const { code, stdout, stderr } = await ldlm(['bench', 'sample', ...SMALL, '--count', '1', '--steps', '2', '--against', 'mdlm@8/2', 'ar', '--json']);
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    const { systems, speedUp } = JSON.parse(stdout) as Result;
+    expect(systems['mdlm@8/2']!.share).toBeLessThanOrEqual(0.6);
+    for (const name of ['mdlm@8/2', 'ar']) expect(speedUp[name]!.median).toBeCloseTo(systems[name]!.ms.median / systems.ldlm!.ms.median, 1);
+  });
+
+  it('names the systems that there are for one that is not', async () => {
+    const wrong = await ldlm(['bench', 'sample', ...SMALL, '--against', 'ar@8']);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toMatch(/--against must be pytorch, or NAME\[@STEPS\]\[\/STRIDE\] with NAME of mdlm.*got 'ar@8'/);
+    const training = await ldlm(['bench', 'train', ...SMALL, '--against', 'mdlm']);
+    expect(training.stderr).toMatch(/--against must be pytorch, got 'mdlm'/);
   });
 
   it('refuses a length that a configuration cannot have', async () => {
