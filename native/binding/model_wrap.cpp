@@ -99,8 +99,11 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
     return submit(
         env,
         [=, loaded = native()]() mutable {
-          if (request.count > 1 && !loaded->together) loaded->together = samples_together(loaded->model);
-          request.together = loaded->together.value_or(1);
+          if (request.count > 1) {
+            const auto [known, missing] = loaded->together.try_emplace(at::get_num_threads(), 1);
+            if (missing) known->second = samples_together(loaded->model);
+            request.together = known->second;
+          }
           return generate(loaded->model, loaded->schedule, loaded->timesteps, request, observe);
         },
         [](Napi::Env env, const SampleResult& result) {

@@ -1,6 +1,8 @@
 // A trained LDLM in JavaScript: sampling and reconstruction.
 #pragma once
 
+#include <map>
+
 #include "binding/abort_flags.h"
 #include "binding/handle.h"
 #include "generate/generate.h"
@@ -13,7 +15,7 @@ struct LoadedModel {
   NoiseSchedule schedule;
   TimestepSampler timesteps;
   at::Device device;
-  std::optional<int64_t> together;  // samples_together(), asked once it matters
+  std::map<int, int64_t> together;  // samples_together() by the number of threads, asked once it matters
 };
 
 class ModelWrap : public Handle<ModelWrap, LoadedModel> {

@@ -1,5 +1,5 @@
 // The switch that turns all kernels off: with LDLM_REFERENCE_OPS=1 every op takes its reference. For comparing, and for finding out
-// whether a kernel is to blame. Read once; slower, and equal within rounding (test/e2e/59.reference_ops.test.ts).
+// whether a kernel is to blame. Read once; slower, and equal within rounding (test/e2e/63.reference_ops.test.ts).
 #pragma once
 
 #include <cstdlib>

@@ -1,5 +1,8 @@
 #include "train/optimizer.h"
 
+#include <algorithm>
+#include <atomic>
+
 #include "ops/recorded.h"
 #include "train/muon.h"
 
@@ -24,8 +27,6 @@ Optimizer::Optimizer(const OptimizerConfig& config, const std::vector<NamedParam
     const Tensor values = parameters[i].tensor.detach();
     if (config.muon && takes_muon(parameters[i])) {
       muon_.members.push_back(i);
-      muon_.parameters.push_back(values);
-      muon_.momentum.push_back(at::zeros_like(values));
       continue;
     }
     AdamGroup& group = is_matrix(parameters[i]) ? decayed_ : plain_;
@@ -34,6 +35,12 @@ Optimizer::Optimizer(const OptimizerConfig& config, const std::vector<NamedParam
     group.exp_avg.push_back(at::zeros_like(values));
     group.exp_avg_sq.push_back(at::zeros_like(values));
     group.steps.push_back(step_);
+  }
+  // The largest first, so that no core is left with one at the end.
+  std::ranges::stable_sort(muon_.members, std::greater(), [&](size_t i) { return parameters[i].tensor.numel(); });
+  for (const size_t i : muon_.members) {
+    muon_.parameters.push_back(parameters[i].tensor.detach());
+    muon_.momentum.push_back(at::zeros_like(muon_.parameters.back()));
   }
 }
 
@@ -61,22 +68,21 @@ void Optimizer::step_adam(AdamGroup& group, const std::vector<Tensor>& gradients
 }
 
 void Optimizer::step_muon(const std::vector<Tensor>& gradients, double lr, const Tensor& shrink, const Tensor& finite) {
-  const auto update = [&](int64_t begin, int64_t end) {
+  std::atomic<size_t> next = 0;
+  const auto update = [&](int64_t, int64_t) {
     const RecordedModule record("optimizer");  // on every thread
     at::NoGradGuard no_grad;  // thread-local
-    for (int64_t k = begin; k < end; ++k) {
-      const auto i = static_cast<size_t>(k);
+    for (size_t i = next++; i < muon_.members.size(); i = next++) {
       const Tensor &momentum = muon_.momentum[i], &gradient = gradients[muon_.members[i]];
       // Where the gradient is not finite, its stand-in leaves the momentum as it is, and the step has length 0.
       const Tensor safe = at::where(finite, gradient / shrink, momentum);
       muon_update(muon_.parameters[i], safe, momentum, config_.muon->momentum, finite * (lr * config_.muon->lr_scale), config_.weight_decay);
     }
   };
-  const auto count = static_cast<int64_t>(muon_.members.size());
   if (step_.is_cpu()) {
-    at::parallel_for(0, count, 1, update);  // one matrix a core
+    at::parallel_for(0, at::get_num_threads(), 1, update);  // a core takes one matrix after another
   } else {
-    update(0, count);
+    update(0, 1);
   }
 }
 

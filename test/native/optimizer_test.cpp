@@ -35,7 +35,7 @@ TEST(Muon, LeavesSingularVectorsAndEqualisesSingularValues) {
     const auto [u, s, vh] = at::linalg_svd(m.to(at::kDouble), /*full_matrices=*/false);
     const Tensor inside = u.t().mm(o.to(at::kDouble)).mm(vh.t());
     const Tensor values = at::diag(inside);
-    EXPECT_LT((inside - at::diag(values)).abs().max().item<double>(), 1e-4);
+    EXPECT_LT((inside - at::diag(values)).abs().max().item<double>(), 1e-3);  // the Gram matrix squares, and so halves the digits
     // A singular value far below the largest has not risen all the way; above a hundredth of the norm it has.
     const Tensor risen = values.masked_select(s > 0.01 * s.norm());
     EXPECT_GT(risen.min().item<double>(), 0.6);

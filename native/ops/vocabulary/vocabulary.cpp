@@ -1,5 +1,6 @@
 #include "ops/vocabulary/vocabulary.h"
 
+#include "ops/fast_paths.h"
 #include "ops/linear/linear.h"
 #include "ops/recorded.h"
 #include "ops/wants_gradient.h"
@@ -63,6 +64,7 @@ Tensor vocabulary_cross_entropy(const Tensor& x_RH, const Tensor& head_VH, const
                     x_RH.sizes(), " and ", head_VH.sizes());
   TORCH_CHECK_VALUE(targets_R.dim() == 1 && targets_R.size(0) == x_RH.size(0) && targets_R.scalar_type() == at::kLong,
                     "vocabulary_cross_entropy: targets must be int64 [R] = [", x_RH.size(0), "], got ", targets_R.sizes());
+  if (!fast_paths()) return vocabulary_cross_entropy_reference(x_RH, head_VH, targets_R);
   if (!wants_gradient({x_RH, head_VH})) return run(x_RH, head_VH, targets_R, false).loss;
   return CrossEntropyFunction::apply(x_RH, head_VH, targets_R);
 }
