@@ -124,6 +124,7 @@ TrainConfig to_train(ObjectReader reader) {
   config.ema = reader.number("ema");
   config.seed = static_cast<uint64_t>(reader.integer("seed"));
   config.bfloat16 = reader.boolean("bfloat16");
+  config.recompute = reader.boolean("recompute");
   reader.finish();
   return config;
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "model/recompute.h"
 #include "ops/adaln/adaln.h"
 #include "ops/attention/attention.h"
 #include "ops/recorded.h"
@@ -66,7 +67,13 @@ DitCondition DiT::condition(const Tensor& u_B) const {
 Tensor DiT::operator()(const Tensor& x_BND, const DitCondition& condition, const Tensor& self_condition_BND) const {
   const RecordedModule record("dit");
   Tensor x = input(at::cat({x_BND, self_condition_BND}, -1));  // [B, N, C]
-  for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i](x, condition.blocks[i], rotary);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    std::vector<Tensor> inputs = {x};
+    inputs.insert(inputs.end(), condition.blocks[i].begin(), condition.blocks[i].end());
+    x = run_block(blocks[i], inputs, [rotary = rotary](const DitBlock& block, const std::vector<Tensor>& in) {
+      return block(in[0], {in.begin() + 1, in.end()}, rotary);
+    });
+  }
   const Tensor estimate = output(adaln(x, condition.output[0], condition.output[1], kDitNormEpsilon));  // [B, N, D]
   return at::addcmul(at::addcmul(estimate, condition.skip[0], x_BND), condition.skip[1], self_condition_BND);
 }

@@ -1,5 +1,6 @@
 #include "model/latent_decoder.h"
 
+#include "model/recompute.h"
 #include "ops/recorded.h"
 
 namespace ldlm {
@@ -24,7 +25,9 @@ Tensor LatentDecoder::operator()(const Tensor& z_BND) const {
   const Tensor context = z_BND + kPositionScale * positions_ND;                // [B, N, D]
   Tensor x = (kPositionScale * queries_LD).expand({z_BND.size(0), -1, -1});    // [B, L, D]
   if (queries_take_latents) x = x + z_BND;
-  for (const PerceiverBlock& block : blocks) x = block(x, context);
+  for (const PerceiverBlock& block : blocks) {
+    x = run_block(block, {x, context}, [](const PerceiverBlock& block, const std::vector<Tensor>& in) { return block(in[0], in[1]); });
+  }
   return output(output_norm(x));  // [B, L, H]
 }
 

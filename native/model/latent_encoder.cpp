@@ -1,5 +1,6 @@
 #include "model/latent_encoder.h"
 
+#include "model/recompute.h"
 #include "ops/recorded.h"
 
 namespace ldlm {
@@ -26,7 +27,9 @@ Tensor LatentEncoder::operator()(const Tensor& h_BLH) const {
   const Tensor context = h_BLH + kPositionScale * positions_LH;                         // [B, L, H]
   Tensor x = (kPositionScale * queries_ND).expand({h_BLH.size(0), -1, -1});             // [B, N, D]
   if (query_input.weight.defined()) x = x + query_input(h_BLH);
-  for (const PerceiverBlock& block : blocks) x = block(x, context);
+  for (const PerceiverBlock& block : blocks) {
+    x = run_block(block, {x, context}, [](const PerceiverBlock& block, const std::vector<Tensor>& in) { return block(in[0], in[1]); });
+  }
   return free_scale ? x : rms_normalize(x);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "model/recompute.h"
 #include "ops/attention/attention.h"
 #include "ops/recorded.h"
 
@@ -54,7 +55,9 @@ TokenDecoder::TokenDecoder(const ModelConfig& config, const at::TensorOptions& o
 Tensor TokenDecoder::features(const Tensor& h_hat_BLH) const {
   const RecordedModule record("token_decoder");
   Tensor x = h_hat_BLH;
-  for (const TokenDecoderBlock& block : blocks) x = block(x, rotary);
+  for (const TokenDecoderBlock& block : blocks) {
+    x = run_block(block, {x}, [rotary = rotary](const TokenDecoderBlock& block, const std::vector<Tensor>& in) { return block(in[0], rotary); });
+  }
   return output_norm(x);
 }
 

@@ -1,9 +1,9 @@
 #include "train/joint_trainer.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <cmath>
 
+#include "model/autocast.h"
+#include "model/recompute.h"
 #include "ops/philox/philox.h"
 #include "ops/recorded.h"
 #include "ops/vocabulary/vocabulary.h"
@@ -33,25 +33,6 @@ LDLM initial_model(const JointTrainerConfig& config, const at::Device& device) {
 Tensor real_tokens_mask(const Batch& batch) {
   return at::arange(batch.ids_BL.size(1), batch.lengths_B.options()).unsqueeze(0).lt(batch.lengths_B.unsqueeze(1));  // [B, L]
 }
-
-// Forward passes on a GPU in bf16 where that is safe; parameters, losses and the optimiser stay fp32.
-class Autocast {
- public:
-  explicit Autocast(bool enabled) : enabled_(enabled) {
-    if (!enabled_) return;
-    at::autocast::set_autocast_enabled(at::kCUDA, true);
-    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
-    at::autocast::increment_nesting();
-  }
-  ~Autocast() {
-    if (!enabled_) return;
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCUDA, false);
-  }
-
- private:
-  bool enabled_;
-};
 
 }  // namespace
 
@@ -108,6 +89,7 @@ void JointTrainer::step(const Batch& host_batch) {
 
 JointTrainer::Losses JointTrainer::losses_of(const Batch& part, int64_t first_row, const Tensor& real_tokens, double gamma) const {
   const Autocast autocast(config_.train.bfloat16);
+  const Recompute recompute(config_.train.recompute);
   const auto step = static_cast<uint32_t>(steps_done_);
   const int64_t rows = part.ids_BL.size(0);
   const auto noise_like = [&](const Tensor& z, RandomPurpose purpose) {

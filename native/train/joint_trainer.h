@@ -25,7 +25,8 @@ struct TrainConfig {
   OptimizerConfig optimizer;
   double ema;
   uint64_t seed;
-  bool bfloat16;  // autocast, CUDA only
+  bool bfloat16;   // autocast, CUDA only
+  bool recompute;  // activations of the blocks, in the backward pass
 };
 
 struct JointTrainerConfig {

@@ -24,6 +24,7 @@ export interface NativeTrainerConfig {
     ema: number;
     seed: number;
     bfloat16: boolean;
+    recompute: boolean;
   };
 }
 

@@ -234,6 +234,7 @@ function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTra
     train: {
       steps, batch, accumulate, warmupSteps, cooldownSteps: Math.round(cooldown * steps), lr, beta1, beta2, eps, muon, weightDecay, clip, ema, seed,
       bfloat16: train.dtype === 'bfloat16',
+      recompute: train.recompute,
     },
   };
 }

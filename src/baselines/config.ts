@@ -21,7 +21,7 @@ const shape = z.strictObject({
     heads: count('Attention heads.'),
     condition: count('Width of the features of the time that the blocks of mdlm are told; ar has none.'),
   }),
-  train: configShape.shape.train,
+  train: configShape.shape.train.extend({ recompute: z.literal(false).default(false).describe('Not for a baseline.') }),
   data: configShape.shape.data,
 });
 
@@ -62,7 +62,7 @@ export function baselineFor(
   // The count grows with the width: go on while it comes closer. Heads of a multiple of 4 fill the vector units.
   let width = 4 * heads;
   while (difference(width + 4 * heads) < difference(width)) width += 4 * heads;
-  return { kind, model: sized(width), train: { ...config.train, device: 'cpu', dtype: 'float32' }, data: { ...config.data } };
+  return { kind, model: sized(width), train: { ...config.train, device: 'cpu', dtype: 'float32', recompute: false }, data: { ...config.data } };
 }
 
 /** Parameters of a baseline on data with `vocabulary` token ids. */

@@ -88,6 +88,10 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     await worker.open(asked, system.name, work);
     return { system, worker, rounds: [] };
   };
+  const leave = (system: System, error: unknown): void => {
+    if (!(error instanceof Unavailable) || system === ldlm) throw error;
+    unavailable[system.name] = error.message;
+  };
   let done = 0;
   const report = (what: string): void => {
     signal?.throwIfAborted();
@@ -104,14 +108,21 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
         slowestMs = Math.max(slowestMs, await warmUp(contestant.worker));
         contestants.push(contestant);
       } catch (error) {
-        if (!(error instanceof Unavailable) || system === ldlm) throw error;
-        unavailable[system.name] = error.message;
+        leave(system, error);
       }
     }
     const repeats = Math.max(1, Math.min(MOST_REPEATS, Math.floor(ROUND_MS / slowestMs)));
     for (let round = 0; round < rounds; round++) {
       report(`round ${round + 1} of ${rounds}`);
-      for (const each of [limits, ...contestants]) each.rounds.push(await each.worker.run(each === limits ? 1 : repeats));
+      limits.rounds.push(await limits.worker.run(1));
+      for (const each of [...contestants]) {
+        try {
+          each.rounds.push(await each.worker.run(repeats));
+        } catch (error) {
+          leave(each.system, error);
+          contestants.splice(contestants.indexOf(each), 1);
+        }
+      }
     }
     report('done');
     const profile = options.profile ? profileOf(await contestants[0]!.worker.run(repeats, true)) : null;

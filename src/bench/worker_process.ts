@@ -3,7 +3,6 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { LdlmError } from '../api/errors.js';
 import type { MachineRates, NativeProfileEntry } from '../api/native_types.js';
 import type { Work } from './workload.js';
 
@@ -41,6 +40,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
   readonly #failure: Promise<Error>;
+  readonly #ending: Promise<string>;
   #stderr = '';
 
   constructor(
@@ -49,6 +49,9 @@ export class WorkerProcess {
   ) {
     this.#child = spawn(command, args, { env: { ...QUIET, ...process.env }, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#failure = new Promise((resolve) => this.#child.once('error', resolve));
+    this.#ending = new Promise((resolve) =>
+      this.#child.once('exit', (code, signal) => resolve(signal === 'SIGKILL' ? 'SIGKILL, which is how a system without memory ends processes' : signal ?? `exit code ${code}`)),
+    );
     this.#child.stdin!.on('error', () => {}); // a child that died is reported by the missing answer
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-4000)));
     this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
@@ -69,9 +72,8 @@ export class WorkerProcess {
     const answer = await Promise.race([this.#answers.next(), this.#failure]);
     if (answer instanceof Error) throw new Unavailable(`${this.command} could not be started: ${answer.message}`);
     if (answer.done !== true) return JSON.parse(answer.value);
-    const message = `${this.command} must answer, but it ended: ${this.#stderr.trim().split('\n').slice(-3).join(' | ') || 'it wrote nothing'}`;
-    if ('open' in request) throw new Unavailable(message);
-    throw new LdlmError('ERR_LDLM_STATE', message);
+    const said = this.#stderr.trim().split('\n').slice(-3).join(' | ');
+    throw new Unavailable(`${this.command} must answer, but it ended (${await this.#ending})${said && `: ${said}`}`);
   }
 
   close(): void {

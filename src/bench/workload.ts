@@ -20,6 +20,8 @@ export interface WorkOptions {
   batch?: number | undefined;
   /** Parts of a training step; on a CPU they run at once, one core each. */
   accumulate?: number | undefined;
+  /** Activations computed again in the backward pass; not counted as work. */
+  recompute?: boolean | undefined;
   /** Tokens and latents of a sequence instead of the preset's. */
   length?: number | undefined;
   /** Width of the DiT, with heads of 64, instead of the preset's. */
@@ -98,7 +100,7 @@ export async function createWork(options: WorkOptions, folder: string): Promise<
       recipe,
       train: {
         ...{ steps, batch, accumulate, warmupSteps, cooldownSteps: 0, muon: options.muon ? train.muon : null, lr, beta1, beta2 },
-        ...{ eps, weightDecay, clip, ema, seed, bfloat16: options.dtype === 'bfloat16' },
+        ...{ eps, weightDecay, clip, ema, seed, bfloat16: options.dtype === 'bfloat16', recompute: options.recompute ?? false },
       },
     },
     encoderShape: encoder,

@@ -57,11 +57,15 @@ function withSampling(command: Command, count: number): Command {
     .option('--steps <n>', 'evaluations of the denoiser', wholeNumber(2), 32);
 }
 
+function withRecompute(command: Command): Command {
+  return command.option('--recompute', 'compute activations again in the backward pass (not counted as work)', false);
+}
+
 function comparison(task: 'train' | 'sample'): Command {
   const what = task === 'train' ? 'an optimiser step of joint training, from token ids' : 'sampling, from noise to token ids';
   const command = withSizes(new Command(task).description(what));
   if (task === 'sample') withSampling(command, 8);
-  else command.option('--muon', "the preset's Muon instead of AdamW alone (its products are not counted as work)", false);
+  else withRecompute(command).option('--muon', "the preset's Muon instead of AdamW alone (its products are not counted as work)", false);
   return command
     .addOption(new Option('--against <names...>', `systems to compare with: pytorch${task === 'sample' ? ', mdlm, mdlm-stepwise, duo, sedd, ar' : ''}`).default([], 'none'))
     .option('--profile', 'show where our time goes, by module and op', false)
@@ -83,7 +87,7 @@ function scale(): Command {
     .addOption(new Option('--over <name>', 'what to vary').choices(['length', 'batch', 'width', 'threads']).makeOptionMandatory())
     .addOption(new Option('--values <n...>', 'its values').argParser(values).makeOptionMandatory())
     .option('--svg <file>', 'draw the curve');
-  return withSampling(command, 1).action((flags: ScaleFlags) =>
+  return withSampling(withRecompute(command), 1).action((flags: ScaleFlags) =>
     interruptible('Stopping after this value.', (signal) => scaleAction(withThreads(flags), signal)),
   );
 }

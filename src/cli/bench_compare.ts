@@ -35,7 +35,7 @@ export async function compareAction(task: 'train' | 'sample', flags: Omit<Compar
     progress.stop();
     const { model, train } = work.config;
     const sizes = { preset, length: model.maxLength, width: model.dit.width, device: work.device, dtype: work.dtype, threads: work.threads };
-    const amount = task === 'train' ? { batch: train.batch, accumulate: train.accumulate, muon: train.muon !== null } : { count: work.count, steps: work.steps };
+    const amount = task === 'train' ? { batch: train.batch, accumulate: train.accumulate, muon: train.muon !== null, recompute: train.recompute } : { count: work.count, steps: work.steps };
     const result = { ...sizes, ...amount, rounds, flops: moduleFlops(task, work), ...comparison, machine };
     if (flags.out !== undefined) await appendResult(flags.out, task, result);
     process.stdout.write(flags.json ? JSON.stringify({ op: task, ...result }) + '\n' : describe(task, work, comparison, result.machine));

@@ -1,6 +1,7 @@
 // The configuration of a run: one zod schema that is at once the source of the TypeScript types, the check of config files and
-// the JSON Schema. It holds no default values: those live in presets.ts. Letters (B, L, N, D, H, C, u, gamma) are those of
-// the paper; every field says its meaning, unit, legal range and symbol. Turning `unknown` into these types is parse.ts's.
+// the JSON Schema. Default values live in presets.ts; one stands here only where older runs lack the key. Letters (B, L, N, D, H,
+// C, u, gamma) are those of the paper; every field says its meaning, unit, legal range and symbol. Turning `unknown` into these types
+// is parse.ts's.
 
 import { z } from 'zod';
 
@@ -90,6 +91,7 @@ const trainSchema = z.strictObject({
   logEvery: count('Steps between lines of metrics.jsonl, >= 1.'),
   saveEvery: count('Steps between checkpoints, >= 1.'),
   device: z.enum(['auto', 'cpu', 'cuda']).describe("Where to compute; 'auto' takes CUDA if there is a device."),
+  recompute: z.boolean().default(false).describe('true: activations of the blocks are computed again in the backward pass; less memory, more time.'),
   dtype: z.enum(['float32', 'bfloat16']).describe("'bfloat16' is autocast: parameters and losses stay float32."),
 });
 

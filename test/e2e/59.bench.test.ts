@@ -1,5 +1,8 @@
 // `ldlm bench` as a program, at the smallest sizes: what it prints is consistent with itself; how large the numbers are is not asked.
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ldlm, start } from './fixture.js';
 import { packageRoot } from '../../src/api/package_root.js';
@@ -69,6 +72,25 @@ describe('ldlm bench', () => {
     const { unavailable, systems } = JSON.parse(stdout) as Result;
     expect(unavailable.pytorch).toMatch(/\/no\/such\/python could not be started/);
     expect(systems.ldlm.ms.median).toBeGreaterThan(0);
+  });
+
+  it('goes on without a system that is killed in the middle, and says so', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ldlm-bench-'));
+    try {
+      // Answers like a system until the first round that counts.
+      const timings = JSON.stringify({ timesMs: [1, 1], cpuMs: [1, 1], peakRssBytes: 1, baseRssBytes: 1, version: 'dies' });
+      const lines = ['#!/bin/sh', 'read open; echo {}', `for warm in 1 2; do read ask; echo '${timings}'; done`, 'read ask; kill -9 $$'];
+      await writeFile(join(folder, 'python'), lines.join('\n'), { mode: 0o755 });
+      const args = [`${packageRoot()}/dist/cli/main.js`, 'bench', 'sample', ...SMALL, '--count', '1', '--steps', '2', '--against', 'pytorch', '--json'];
+      const { code, stdout } = await start('env', [`LDLM_PYTHON=${folder}/python`, process.execPath, ...args]).ended;
+      expect(code).toBe(0);
+      const { unavailable, systems } = JSON.parse(stdout) as Result;
+      expect(unavailable.pytorch).toMatch(/must answer, but it ended \(SIGKILL, .*memory/);
+      expect(systems.ldlm.ms.median).toBeGreaterThan(0);
+      expect(systems.pytorch).toBeUndefined();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('sample --against: baselines in the same rounds, of a long trajectory a part for the whole', async () => {

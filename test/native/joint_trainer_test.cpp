@@ -36,7 +36,7 @@ JointTrainerConfig small_config() {
   config.schedule_d = 3;
   config.self_conditioning = 0.5;
   config.recipe = {true, EncoderWarmup{20, 10, 0.8, 0.001, 0.5}, AdaptiveTimesteps{20, 0.9, 5, 0.05}, 0.5};
-  config.train = {200, kBatch, 2, 5, 0, 3e-3, {0.9, 0.98, 1e-6, 0.01, 1.0, {}}, 0.9, 17, false};
+  config.train = {200, kBatch, 2, 5, 0, 3e-3, {0.9, 0.98, 1e-6, 0.01, 1.0, {}}, 0.9, 17, false, false};
   return config;
 }
 
@@ -183,6 +183,15 @@ TEST(JointTrainer, IsBitwiseTheSameForAnyNumberOfCores) {
   for (int64_t k = 0; k < 10; ++k) two->step(batch_of(k));
   at::set_num_threads(threads);
   expect_equal_weights(*one, *two);
+}
+
+TEST(JointTrainer, RecomputingActivationsChangesNoBit) {
+  JointTrainerConfig config = full_config();
+  auto kept = ready_trainer(config);
+  config.train.recompute = true;
+  auto recomputed = ready_trainer(config);
+  for (int64_t k = 0; k < 5; ++k) kept->step(batch_of(k)), recomputed->step(batch_of(k));
+  expect_equal_weights(*kept, *recomputed);
 }
 
 TEST(JointTrainer, ResumesBitwise) {
