@@ -48,6 +48,13 @@ double gradient_error(const std::function<Tensor()>& f, const std::vector<Tensor
   return worst;
 }
 
+// An instrumented loop is not vectorised, so its sums run one after another and lose more digits (at 4 096 terms, 5 times as many were seen).
+#if defined(__SANITIZE_ADDRESS__)
+constexpr double kSlack = 10;
+#else
+constexpr double kSlack = 1;
+#endif
+
 void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs) {
   const auto run = [&](const Function& f, at::ScalarType dtype) {
     std::vector<Tensor> leaves;
@@ -60,7 +67,7 @@ void expect_as_good_as_reference(const Function& kernel, const Function& referen
   };
   const auto exact = run(reference, at::kDouble), ours = run(kernel, at::kFloat), theirs = run(reference, at::kFloat);
   for (size_t i = 0; i < exact.size(); ++i) {
-    const double allowed = (i == 0 ? 2 : 3) * error(theirs[i], exact[i]) + 2e-6;
+    const double allowed = kSlack * ((i == 0 ? 2 : 3) * error(theirs[i], exact[i]) + 2e-6);
     EXPECT_LE(error(ours[i], exact[i]), allowed) << "result " << i << " of " << inputs[0].sizes();
   }
 }
