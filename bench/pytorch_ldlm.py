@@ -109,6 +109,7 @@ class LatentDecoder(nn.Module):
         self.output = nn.Linear(c.latentWidth, c.hiddenWidth)
 
     def forward(self, z):  # [B, N, D] -> [B, L, H]
+        z = z.to(self.positions.dtype)
         context = z + POSITION_SCALE * self.positions
         x = (POSITION_SCALE * self.queries).expand(z.shape[0], -1, -1)
         if self.queries_take_latents:
@@ -192,13 +193,14 @@ class DiT(nn.Module):
         self.skip = nn.Linear(width, 2 * c.latentWidth)
 
     def forward(self, x_u, u, self_condition):  # [B, N, D], [B], [B, N, D] -> [B, N, D]
-        condition = F.silu(self.time_down(F.silu(self.time_up(time_features(u)))))
-        x = self.input(torch.cat([x_u, self_condition], -1))
+        dtype = self.input.weight.dtype
+        condition = F.silu(self.time_down(F.silu(self.time_up(time_features(u).to(dtype)))))
+        x = self.input(torch.cat([x_u, self_condition], -1).to(dtype))
         for block in self.blocks:
             x = block(x, condition, self.rotary)
         shift, scale = self.output_modulation(condition).chunk(2, -1)
         gate_x, gate_self = self.skip(condition).unsqueeze(1).chunk(2, -1)
-        return self.output(modulated_norm(x, shift, scale)) + gate_x * x_u + gate_self * self_condition
+        return self.output(modulated_norm(x, shift, scale)).to(x_u.dtype) + gate_x * x_u + gate_self * self_condition
 
 
 class LDLM(nn.Module):

@@ -50,6 +50,8 @@ def open_sampling(work, compiled):
     tensors = load_file(work["weights"], device=device)
     model.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("feature_statistics.")})
     del tensors
+    if work["dtype"] == "bfloat16":
+        model = model.to(torch.bfloat16)
     if compiled:
         model.compile_modules()
     return lambda: sample(model, config, work["count"], work["steps"], device)

@@ -35,7 +35,7 @@ Tensor reconstruct_ids(const LoadedModel& loaded, const PretrainedEncoder& encod
   const c10::InferenceMode inference;
   const Tensor ids = batch.ids_BL.to(loaded.device), lengths = batch.lengths_B.to(loaded.device);
   const Tensor h = loaded.statistics.normalize(encoder.hidden(ids, lengths, layer), lengths);
-  const Tensor z0 = loaded.model.encode(h);
+  const Tensor z0 = loaded.model.encode(h).to(at::kFloat);
   const RandomStream stream = {seed, RandomPurpose::kDecoderNoise, 0};
   return loaded.model.decode(z0 + noise * philox_normal(stream, 0, z0.size(0), z0.sizes().slice(1), loaded.device)).cpu();
 }
@@ -58,6 +58,7 @@ Napi::Value ModelWrap::load(const Napi::CallbackInfo& info) {
     std::optional<TimestepSampler::State> warp;
     if (!reader.is_null("timesteps")) warp = to_timestep_state(reader.object("timesteps"));
     const at::Device device = to_device(reader.string("device"));
+    const at::ScalarType dtype = to_dtype(reader.string("dtype"));
     const bool sampling_only = reader.boolean("samplingOnly");
     reader.finish();
     return submit(
@@ -65,6 +66,7 @@ Napi::Value ModelWrap::load(const Napi::CallbackInfo& info) {
         [=] {
           LDLM model(config, at::TensorOptions(at::kFloat).device(device));
           const FeatureStatistics statistics = load_model(model, read_safetensors(weights), sampling_only);
+          model.visit("", [&](const std::string&, Tensor& parameter) { parameter = parameter.to(dtype); });
           const int64_t bins = warp ? static_cast<int64_t>(warp->loss_sum.size()) : 1;
           TimestepSampler timesteps(warp ? std::optional(AdaptiveTimesteps{bins, 1, 1, 0}) : std::nullopt, 0);
           if (warp) timesteps.restore(*warp);
@@ -104,7 +106,7 @@ Napi::Value ModelWrap::sample(const Napi::CallbackInfo& info) {
             if (missing) known->second = samples_together(loaded->model);
             request.together = known->second;
           }
-          return generate(loaded->model, loaded->schedule, loaded->timesteps, request, observe);
+          return generate(loaded->model, loaded->schedule, loaded->timesteps, request, observe, &loaded->graphs);
         },
         [](Napi::Env env, const SampleResult& result) {
           auto object = Napi::Object::New(env);

@@ -15,6 +15,7 @@ struct LoadedModel {
   NoiseSchedule schedule;
   TimestepSampler timesteps;
   at::Device device;
+  DenoiserGraphs graphs;            // on a GPU
   std::map<int, int64_t> together;  // samples_together() by the number of threads, asked once it matters
 };
 
@@ -22,7 +23,7 @@ class ModelWrap : public Handle<ModelWrap, LoadedModel> {
  public:
   using Handle::Handle;
   static Napi::Function define(Napi::Env env);
-  // ({weights, config, scheduleD, timesteps | null, device, samplingOnly}) -> Promise<Model>
+  // ({weights, config, scheduleD, timesteps | null, device, dtype, samplingOnly}) -> Promise<Model>
   static Napi::Value load(const Napi::CallbackInfo& info);
 
  private:

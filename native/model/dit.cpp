@@ -5,6 +5,7 @@
 #include "model/recompute.h"
 #include "ops/adaln/adaln.h"
 #include "ops/attention/attention.h"
+#include "ops/gated_add/gated_add.h"
 #include "ops/recorded.h"
 
 namespace ldlm {
@@ -30,8 +31,8 @@ DitBlock::DitBlock(int64_t width, int64_t heads, const at::TensorOptions& option
 Tensor DitBlock::operator()(const Tensor& x_BNC, const std::vector<Tensor>& modulation, const RotaryTable& rotary) const {
   const Tensor projected = qkv(adaln(x_BNC, modulation[0], modulation[1], kDitNormEpsilon));  // [B, N, 3C]
   const Tensor attended = output(attention(projected, {}, {heads, query_norm.gain, key_norm.gain, rotary.cos, rotary.sin}));
-  const Tensor x = at::addcmul(x_BNC, modulation[2], attended);
-  return at::addcmul(x, modulation[5], feed_forward(adaln(x, modulation[3], modulation[4], kDitNormEpsilon)));
+  const Tensor x = gated_add(x_BNC, modulation[2], attended);
+  return gated_add(x, modulation[5], feed_forward(adaln(x, modulation[3], modulation[4], kDitNormEpsilon)));
 }
 
 void DitBlock::visit(const std::string& prefix, const ParameterVisitor& visitor) {
@@ -56,7 +57,7 @@ DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
 
 DitCondition DiT::condition(const Tensor& u_B) const {
   const RecordedModule record("modulation");
-  const Tensor features = at::silu(time_down(at::silu(time_up(time_features(u_B)))));  // [B, C]
+  const Tensor features = at::silu(time_down(at::silu(time_up(time_features(u_B).to(time_up.weight.scalar_type())))));  // [B, C]
   DitCondition condition;
   for (const DitBlock& block : blocks) condition.blocks.push_back(split_modulation(block.modulation(features), features.size(1)));
   condition.output = split_modulation(output_modulation(features), features.size(1));
@@ -66,7 +67,7 @@ DitCondition DiT::condition(const Tensor& u_B) const {
 
 Tensor DiT::operator()(const Tensor& x_BND, const DitCondition& condition, const Tensor& self_condition_BND) const {
   const RecordedModule record("dit");
-  Tensor x = input(at::cat({x_BND, self_condition_BND}, -1));  // [B, N, C]
+  Tensor x = input(at::cat({x_BND, self_condition_BND}, -1).to(input.weight.scalar_type()));  // [B, N, C]
   for (size_t i = 0; i < blocks.size(); ++i) {
     std::vector<Tensor> inputs = {x};
     inputs.insert(inputs.end(), condition.blocks[i].begin(), condition.blocks[i].end());
@@ -74,8 +75,9 @@ Tensor DiT::operator()(const Tensor& x_BND, const DitCondition& condition, const
       return block(in[0], {in.begin() + 1, in.end()}, rotary);
     });
   }
-  const Tensor estimate = output(adaln(x, condition.output[0], condition.output[1], kDitNormEpsilon));  // [B, N, D]
-  return at::addcmul(at::addcmul(estimate, condition.skip[0], x_BND), condition.skip[1], self_condition_BND);
+  const auto exact = [&](const Tensor& t) { return t.to(x_BND.scalar_type()); };  // the sampler's fp32, whatever the networks compute in
+  const Tensor estimate = exact(output(adaln(x, condition.output[0], condition.output[1], kDitNormEpsilon)));  // [B, N, D]
+  return at::addcmul(at::addcmul(estimate, exact(condition.skip[0]), x_BND), exact(condition.skip[1]), self_condition_BND);
 }
 
 void DiT::reset_parameters(at::Generator& generator) {

@@ -22,9 +22,10 @@ LatentDecoder::LatentDecoder(const ModelConfig& config, const at::TensorOptions&
 
 Tensor LatentDecoder::operator()(const Tensor& z_BND) const {
   const RecordedModule record("latent_decoder");
-  const Tensor context = z_BND + kPositionScale * positions_ND;                // [B, N, D]
-  Tensor x = (kPositionScale * queries_LD).expand({z_BND.size(0), -1, -1});    // [B, L, D]
-  if (queries_take_latents) x = x + z_BND;
+  const Tensor z = z_BND.to(positions_ND.scalar_type());
+  const Tensor context = z + kPositionScale * positions_ND;              // [B, N, D]
+  Tensor x = (kPositionScale * queries_LD).expand({z.size(0), -1, -1});  // [B, L, D]
+  if (queries_take_latents) x = x + z;
   for (const PerceiverBlock& block : blocks) {
     x = run_block(block, {x, context}, [](const PerceiverBlock& block, const std::vector<Tensor>& in) { return block(in[0], in[1]); });
   }

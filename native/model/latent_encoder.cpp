@@ -24,9 +24,10 @@ LatentEncoder::LatentEncoder(const ModelConfig& config, const at::TensorOptions&
 
 Tensor LatentEncoder::operator()(const Tensor& h_BLH) const {
   const RecordedModule record("latent_encoder");
-  const Tensor context = h_BLH + kPositionScale * positions_LH;                         // [B, L, H]
-  Tensor x = (kPositionScale * queries_ND).expand({h_BLH.size(0), -1, -1});             // [B, N, D]
-  if (query_input.weight.defined()) x = x + query_input(h_BLH);
+  const Tensor h = h_BLH.to(positions_LH.scalar_type());
+  const Tensor context = h + kPositionScale * positions_LH;                // [B, L, H]
+  Tensor x = (kPositionScale * queries_ND).expand({h.size(0), -1, -1});    // [B, N, D]
+  if (query_input.weight.defined()) x = x + query_input(h);
   for (const PerceiverBlock& block : blocks) {
     x = run_block(block, {x, context}, [](const PerceiverBlock& block, const std::vector<Tensor>& in) { return block(in[0], in[1]); });
   }

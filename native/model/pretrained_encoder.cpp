@@ -21,19 +21,24 @@ namespace {
 template <typename Network>
 class FrozenEncoder final : public PretrainedEncoder {
  public:
-  FrozenEncoder(Network network, const PretrainedEncoderConfig& config) : network_(std::move(network)), config_(config) {}
+  FrozenEncoder(Network network, const PretrainedEncoderConfig& config, const at::Device& device)
+      : network_(std::move(network)), config_(config), device_(device) {}
+
+  void check(const Tensor& ids_BL, const Tensor& lengths_B) const override {
+    check_tokens(config_.family.c_str(), ids_BL, lengths_B, config_.vocabulary, config_.positions);
+  }
 
   Tensor hidden(const Tensor& ids_BL, const Tensor& lengths_B, int64_t layer) const override {
     const RecordedModule record("frozen_lm");
     at::NoGradGuard no_grad;
-    const char* name = config_.family.c_str();
-    check_tokens(name, ids_BL, lengths_B, config_.vocabulary, config_.positions);
-    return network_.hidden(ids_BL, lengths_B, resolve_layer(name, layer, config_.layers));
+    check(ids_BL, lengths_B);
+    return network_.hidden(ids_BL.to(device_), lengths_B.to(device_), resolve_layer(config_.family.c_str(), layer, config_.layers));
   }
 
  private:
   Network network_;
   PretrainedEncoderConfig config_;
+  at::Device device_;
 };
 
 template <typename Network>
@@ -42,7 +47,7 @@ std::unique_ptr<PretrainedEncoder> load(const std::string& folder, const Pretrai
   Network network(config, at::TensorOptions(at::kFloat).device(at::kMeta));  // shapes only
   bind_pretrained([&](const ParameterVisitor& visitor) { network.visit("", visitor); }, read_pretrained_folder(folder), naming, folder,
                   device);
-  return std::make_unique<FrozenEncoder<Network>>(std::move(network), config);
+  return std::make_unique<FrozenEncoder<Network>>(std::move(network), config, device);
 }
 
 struct Family {

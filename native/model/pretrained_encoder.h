@@ -40,10 +40,14 @@ class PretrainedEncoder {
  public:
   virtual ~PretrainedEncoder() = default;
 
+  // Throws a ValueError that names the row if an id is not of the vocabulary, or a length not of the sequence.
+  virtual void check(const Tensor& ids_BL, const Tensor& lengths_B) const = 0;
+
   // ids [B, L] int64; lengths [B] int64, the real tokens of each row (a prefix); layer as in Hugging Face `hidden_states`:
   // 0 is the embedding output, k the output of block k, negative counts from the end. With families that end in a norm of their own
   // (GPT-2, T5, Llama) the last one is after it.
-  // -> h [B, L, H] fp32, no gradient. Positions behind `lengths` hold unspecified finite values.
+  // -> h [B, L, H] fp32 on the encoder's device, no gradient. Positions behind `lengths` hold unspecified finite values. Tokens on the CPU are
+  // checked and moved; those on a GPU must have been checked before, since looking at them would wait for the GPU.
   virtual Tensor hidden(const Tensor& ids_BL, const Tensor& lengths_B, int64_t layer) const = 0;
 };
 

@@ -168,7 +168,10 @@ Batch JointTrainer::to_device(const Batch& batch) const {
   TORCH_CHECK_VALUE(batch.ids_BL.size(0) == config_.train.batch && batch.ids_BL.size(1) == config_.model.max_length,
                     "a batch must be [train.batch, model.maxLength] = [", config_.train.batch, ", ", config_.model.max_length, "], got ",
                     batch.ids_BL.sizes());
-  return {batch.ids_BL.to(device_), batch.lengths_B.to(device_)};
+  if (device_.is_cpu()) return batch;
+  encoder_->check(batch.ids_BL, batch.lengths_B);
+  const auto moved = [&](const Tensor& t) { return t.pin_memory().to(device_, /*non_blocking=*/true); };  // pageable memory would wait for the GPU
+  return {moved(batch.ids_BL), moved(batch.lengths_B)};
 }
 
 void JointTrainer::check_finite(const Tensor& norms_P, const Tensor& losses) const {
@@ -219,8 +222,8 @@ void JointTrainer::observe_statistics(const Batch& host_batch) {
   const Tensor h = encoder_->hidden(batch.ids_BL, batch.lengths_B, config_.encoder_layer).to(at::kDouble);
   const Tensor weight = real_BL.unsqueeze(-1).to(at::kDouble);
   sums_.count += weight.sum();
-  sums_.sum += (h * weight).sum({0, 1});
-  sums_.square += (h.square() * weight).sum({0, 1});
+  sums_.sum += (h * weight).sum(at::IntArrayRef{0, 1});
+  sums_.square += (h.square() * weight).sum(at::IntArrayRef{0, 1});
 }
 
 void JointTrainer::finish_statistics() {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { hiddenStateIndex } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
 import { Tokenizer } from '../data/tokenizer.js';
-import { callNative, resolveDevice } from './call_native.js';
+import { callNative, resolveDevice, resolveDtype } from './call_native.js';
 import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
 import type { NativeModel } from './native_types.js';
@@ -49,6 +49,8 @@ export interface Reconstruction {
 
 export interface LoadOptions {
   device?: 'auto' | 'cpu' | 'cuda';
+  /** What the networks compute in: `auto` (default) is bfloat16 on a GPU and float32 on a CPU. The state of the sampler is float32 always. */
+  dtype?: 'auto' | 'float32' | 'bfloat16';
   /** `ema` (default) or the raw weights of the last step. */
   weights?: 'ema' | 'raw';
 }
@@ -72,6 +74,7 @@ export class LDLM implements AsyncDisposable {
     readonly tokenizer: Tokenizer,
     private readonly native: NativeModel,
     readonly device: 'cpu' | 'cuda',
+    readonly dtype: 'float32' | 'bfloat16',
     /** The file of weights that was loaded. */
     readonly weights: string,
   ) {}
@@ -81,6 +84,7 @@ export class LDLM implements AsyncDisposable {
     const checkpoint = await openCheckpoint(path);
     const { folder, config, state, samplingOnly } = checkpoint;
     const device = resolveDevice(options.device ?? 'auto');
+    const dtype = resolveDtype(options.dtype ?? 'auto', device);
     const tokenizer = await Tokenizer.load(await tokenizerOf(folder));
     if (tokenizer.vocabularySize > state.encoder.vocabulary) {
       throw new LdlmError(
@@ -97,10 +101,11 @@ export class LDLM implements AsyncDisposable {
         scheduleD: config.diffusion.scheduleD,
         timesteps: config.recipe.adaptiveTimesteps ? state.timesteps : null,
         device,
+        dtype,
         samplingOnly,
       }),
     );
-    return new LDLM(checkpoint, tokenizer, native, device, weights);
+    return new LDLM(checkpoint, tokenizer, native, device, dtype, weights);
   }
 
   get config(): LdlmConfig {

@@ -208,6 +208,7 @@ export interface NativeAddon {
       scheduleD: number;
       timesteps: TimestepWarp | null;
       device: string;
+      dtype: 'float32' | 'bfloat16';
       samplingOnly: boolean;
     }): Promise<NativeModel>;
   };

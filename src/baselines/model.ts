@@ -59,6 +59,10 @@ export class BaselineModel implements AsyncDisposable {
     return 'cpu';
   }
 
+  get dtype(): 'float32' {
+    return 'float32';
+  }
+
   get onlySampler(): string {
     return this.config.kind === 'ar' ? 'next token, fp64' : 'ancestral, fp64';
   }

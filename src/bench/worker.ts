@@ -37,15 +37,21 @@ async function measure(run: Run, repeats: number, profile: boolean): Promise<Tim
   return { ...answer, peakRssBytes: peakRss() };
 }
 
-let run: Run | undefined;
-for await (const line of createInterface({ input: process.stdin })) {
-  const request = JSON.parse(line) as Request;
-  let answer: object = {};
+async function answerTo(request: Request): Promise<object> {
   if ('open' in request) {
     native.setThreads(request.work.threads);
     run = await openNative(native, request.system, request.open, request.work);
-  } else {
-    answer = await measure(run!, request.repeats, request.profile ?? false);
+    return {};
   }
-  process.stdout.write(JSON.stringify(answer) + '\n');
+  return measure(run!, request.repeats, request.profile ?? false);
+}
+
+let run: Run | undefined;
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    process.stdout.write(JSON.stringify(await answerTo(JSON.parse(line) as Request)) + '\n');
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`); // the parent shows the last lines
+    process.exit(1);
+  }
 }

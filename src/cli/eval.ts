@@ -53,7 +53,7 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
   checkUsage(command, () => checkRequest({ protocols, count: flags.count, scorer: flags.scorer !== undefined, references: reference?.length ?? null }));
   await mkdir(flags.out, { recursive: true });
   const weights = flags.raw ? 'raw' : 'ema';
-  await using model = (await isBaseline(flags.model)) ? await BaselineModel.load(flags.model, { weights }) : await LDLM.load(flags.model, { device: flags.device, weights });
+  await using model = (await isBaseline(flags.model)) ? await BaselineModel.load(flags.model, { weights }) : await LDLM.load(flags.model, { device: flags.device, dtype: flags.dtype, weights });
   await using scorer = await loadScorer(flags, flags.device, signal);
   const stages = progressOfStages();
   const { results, samples } = await evaluate(model, {

@@ -32,9 +32,9 @@ export function sampleCommand(): Command {
 
 async function run(flags: Flags, command: Command): Promise<void> {
   const options = sampleOptionsOf(flags, command);
-  const { count, sampler, seed, device } = flags;
+  const { count, sampler, seed, device, dtype } = flags;
   await interruptible('Stopping after the current evaluation.', async (signal) => {
-    await using model = await LDLM.load(flags.model, { device, weights: flags.raw ? 'raw' : 'ema' });
+    await using model = await LDLM.load(flags.model, { device, dtype, weights: flags.raw ? 'raw' : 'ema' });
     const progress = createProgress({ total: count, unit: 'texts', label: 'sampling' });
     const onProgress = (done: number): void => progress.update(done);
     const { samples, stats } = await model.sample({ ...options, signal, onProgress }).finally(() => progress.stop());

@@ -16,6 +16,7 @@ export interface SampleFlags {
   seed: number;
   batch: number;
   device: 'auto' | 'cpu' | 'cuda';
+  dtype: 'auto' | 'float32' | 'bfloat16';
   raw: boolean;
 }
 
@@ -32,6 +33,7 @@ export function addSampleFlags(command: Command, count: number): Command {
     .option('--seed <n>', 'seed of all noise', wholeNumber(0), 0)
     .option('--batch <n>', 'texts at once; changes speed, not texts', wholeNumber(1), 32)
     .addOption(deviceOption())
+    .addOption(new Option('--dtype <name>', 'to compute in; auto: bfloat16 on a GPU').choices(['auto', 'float32', 'bfloat16']).default('auto'))
     .addOption(threadsOption())
     .option('--raw', 'the weights of the last step instead of their average', false);
 }

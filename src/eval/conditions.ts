@@ -17,7 +17,7 @@ export interface Conditions {
   grid: GridName | null;
   seed: number;
   count: number;
-  precision: 'float32';
+  precision: 'float32' | 'bfloat16';
   model: { path: string; step: number; sha256: string };
   /** Of the protocols that use one. */
   scorer: { path: string; sha256: string; tokenizerSha256: string } | null;
@@ -27,14 +27,14 @@ export interface Conditions {
 /** The conditions under which `model` is sampled with `options`. */
 export async function conditionsOf(model: EvaluatedModel, options: SampleOptions, scorer: Scorer | undefined): Promise<Conditions> {
   const { steps, eta, temperature, grid, seed, count } = resolveSampleOptions(options);
-  const { checkpoint, weights, device, onlySampler } = model;
+  const { checkpoint, weights, device, dtype, onlySampler } = model;
   return {
     sampler: onlySampler ?? options.sampler ?? defaultSampler,
     steps,
     ...(onlySampler === undefined ? { eta, temperature, grid } : { eta: null, temperature: null, grid: null }),
     seed,
     count,
-    precision: 'float32',
+    precision: dtype,
     model: { path: checkpoint.folder, step: checkpoint.state.step, sha256: await hashFiles([weights]) },
     scorer: scorer ? { path: scorer.source, sha256: await scorer.sha256(), tokenizerSha256: scorer.tokenizer.sha256 } : null,
     machine: {

@@ -11,6 +11,7 @@ export interface EvaluatedModel {
   /** The file of weights that was loaded. */
   readonly weights: string;
   readonly device: 'cpu' | 'cuda';
+  readonly dtype: 'float32' | 'bfloat16';
   /** Of a model that samples in one way only: its name. */
   readonly onlySampler?: string;
   sample(options: SampleOptions): Promise<{ samples: Sample[]; texts: string[]; stats: SampleStats }>;

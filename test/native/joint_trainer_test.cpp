@@ -21,6 +21,7 @@ class TableEncoder : public PretrainedEncoder {
     tokens_ = at::randn({kVocabulary, kHidden}, generator, at::TensorOptions(at::kFloat));
     positions_ = at::randn({kLength, kHidden}, generator, at::TensorOptions(at::kFloat));
   }
+  void check(const Tensor&, const Tensor&) const override {}
   Tensor hidden(const Tensor& ids_BL, const Tensor&, int64_t) const override {
     return tokens_.index_select(0, ids_BL.flatten()).view({ids_BL.size(0), kLength, kHidden}) + positions_;
   }

@@ -55,20 +55,23 @@ constexpr double kSlack = 10;
 constexpr double kSlack = 1;
 #endif
 
-void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs) {
-  const auto run = [&](const Function& f, at::ScalarType dtype) {
+void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs, const at::TensorOptions& options) {
+  const at::ScalarType dtype = at::typeMetaToScalarType(options.dtype());
+  const auto rounded = [&](const Tensor& t) { return t.to(dtype).to(at::kDouble); };  // to what all three can hold
+  const auto run = [&](const Function& f, const at::TensorOptions& of_run) {
     std::vector<Tensor> leaves;
-    for (const Tensor& input : inputs) leaves.push_back(input.to(dtype).detach().clone().requires_grad_());
+    for (const Tensor& input : inputs) leaves.push_back(rounded(input).to(of_run).detach().clone().requires_grad_());
     std::vector<Tensor> results = {f(leaves)};
     auto generator = at::detail::createCPUGenerator(8);
-    const Tensor weights = at::randn(results[0].sizes(), generator, at::TensorOptions(at::kDouble)).to(dtype);
+    const Tensor weights = rounded(at::randn(results[0].sizes(), generator, at::TensorOptions(at::kDouble))).to(of_run);
     for (const Tensor& gradient : torch::autograd::grad({(results[0] * weights).sum()}, leaves)) results.push_back(gradient);
+    for (Tensor& result : results) result = result.detach().to(at::kCPU, at::kDouble);
     return results;
   };
-  const auto exact = run(reference, at::kDouble), ours = run(kernel, at::kFloat), theirs = run(reference, at::kFloat);
+  const auto exact = run(reference, at::TensorOptions(at::kDouble)), ours = run(kernel, options), theirs = run(reference, options);
   for (size_t i = 0; i < exact.size(); ++i) {
     const double allowed = kSlack * ((i == 0 ? 2 : 3) * error(theirs[i], exact[i]) + 2e-6);
-    EXPECT_LE(error(ours[i], exact[i]), allowed) << "result " << i << " of " << inputs[0].sizes();
+    EXPECT_LE(error(ours[i], exact[i]), allowed) << "result " << i << " of " << inputs[0].sizes() << " in " << dtype;
   }
 }
 

@@ -17,7 +17,9 @@ double gradient_error(const std::function<Tensor()>& f, const std::vector<Tensor
 
 using Function = std::function<Tensor(const std::vector<Tensor>&)>;
 
-// err(kernel, fp64 reference) <= 2 err(fp32 reference, fp64 reference) + atol forward, 3 for each gradient; err is a root mean square.
-void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs);
+// err(kernel, fp64 reference) <= 2 err(reference of the same dtype, fp64 reference) + atol forward, 3 for each gradient; err is a root mean
+// square. `options`: dtype and device of the kernel and of the reference that it is measured with.
+void expect_as_good_as_reference(const Function& kernel, const Function& reference, const std::vector<Tensor>& inputs,
+                                 const at::TensorOptions& options = at::kFloat);
 
 }  // namespace ldlm::test

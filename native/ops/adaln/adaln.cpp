@@ -3,6 +3,7 @@
 #include "ops/adaln/adaln_cpu.h"
 #include "ops/fast_paths.h"
 #include "ops/recorded.h"
+#include "ops/row_norm/row_norm.h"
 #include "ops/wants_gradient.h"
 
 namespace ldlm {
@@ -74,6 +75,7 @@ Tensor adaln(const Tensor& x_BNC, const Tensor& shift_B1C, const Tensor& scale_B
     // The backward kernel has a gradient for every sample; that of a vector shared by several would be their sum.
     kernel = kernel && t.scalar_type() == at::kFloat && t.stride(2) == 1 && (!gradient || t.size(0) == batch);
   }
+  if (const auto y = adaln_cuda(x_BNC, shift_B1C, scale_B1C, eps)) return *y;
   if (!kernel) return adaln_reference(x_BNC, shift_B1C, scale_B1C, eps);
   return gradient ? AdalnFunction::apply(x_BNC, shift_B1C, scale_B1C, eps) : run_forward(x_BNC, shift_B1C, scale_B1C, eps).y;
 }

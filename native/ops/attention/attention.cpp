@@ -1,6 +1,7 @@
 #include "ops/attention/attention.h"
 
 #include "ops/attention/attention_cpu.h"
+#include "ops/attention/attention_cuda.h"
 #include "ops/fast_paths.h"
 #include "ops/recorded.h"
 #include "ops/wants_gradient.h"
@@ -125,6 +126,7 @@ void check(const Tensor& qkv, const Tensor& context, const AttentionOptions& opt
 
 Tensor attention(const Tensor& qkv, const Tensor& context, const AttentionOptions& options) {
   check(qkv, context, options);
+  if (const auto y = attention_cuda(qkv, context, options)) return *y;
   bool kernel = fast_paths() && qkv.numel() > 0 && qkv.size(1) + (context.defined() ? context.size(1) : 0) <= kLongest;
   for (const Tensor& t : {qkv, context, options.query_gain, options.key_gain, options.cos, options.sin}) kernel = kernel && fits_kernel(t);
   if (!kernel) return attention_reference(qkv, context, options);

@@ -3,6 +3,7 @@
 #include "ops/fast_paths.h"
 #include "ops/recorded.h"
 #include "ops/rms_norm/rms_norm_cpu.h"
+#include "ops/row_norm/row_norm.h"
 #include "ops/rows_of.h"
 #include "ops/wants_gradient.h"
 
@@ -68,6 +69,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& gain, double eps) {
   TORCH_CHECK_VALUE(!gain.defined() || (gain.dim() == 1 && gain.size(0) == x.size(-1)), "rms_norm: gain must be [C] = [", x.size(-1), "], got ",
                     gain.defined() ? gain.sizes() : at::IntArrayRef{});
   const bool kernel = fast_paths() && x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && (!gain.defined() || gain.scalar_type() == at::kFloat);
+  if (const auto y = rms_norm_cuda(x, gain, eps)) return *y;
   if (!kernel) return rms_norm_reference(x, gain, eps);
   if (!wants_gradient({x, gain})) return run_forward(x, gain, eps).y;
   return RmsNormFunction::apply(x, gain.defined() ? std::optional(gain) : std::nullopt, eps);

@@ -4,16 +4,21 @@
 #include "ops/linear/linear.h"
 #include "ops/recorded.h"
 #include "ops/wants_gradient.h"
+#ifdef LDLM_CUDA
+#include "ops/cuda_call.h"
+#include "ops/vocabulary/vocabulary.cuh"
+#endif
 
 namespace ldlm {
 
 namespace {
 
-constexpr int64_t kChunkLogits = 1 << 24;  // 64 MB in fp32
+constexpr int64_t kChunkLogits = 1 << 24;      // 64 MB in fp32: they stay in a CPU's cache or near it
+constexpr int64_t kGpuChunkLogits = 1 << 28;   // 512 MB in bf16: a product large enough for a GPU, and few sums of the head's gradient
 
 // Calls `work(first, count)` for one chunk of rows after another.
-void for_each_chunk(int64_t rows, int64_t vocabulary, const std::function<void(int64_t, int64_t)>& work) {
-  const int64_t chunk = std::max<int64_t>(16, kChunkLogits / vocabulary);
+void for_each_chunk(const Tensor& x_RH, int64_t vocabulary, const std::function<void(int64_t, int64_t)>& work) {
+  const int64_t rows = x_RH.size(0), chunk = std::max<int64_t>(16, (x_RH.is_cpu() ? kChunkLogits : kGpuChunkLogits) / vocabulary);
   for (int64_t first = 0; first < rows; first += chunk) work(first, std::min(chunk, rows - first));
 }
 
@@ -24,7 +29,7 @@ struct LossAndGradient {
 // dloss / dlogits = softmax(logits) - one_hot(target), and 0 for rows that do not count.
 LossAndGradient run(const Tensor& x, const Tensor& head, const Tensor& targets, bool gradient) {
   LossAndGradient result = {at::zeros({}, x.options().dtype(at::kFloat)), gradient ? at::empty_like(x) : Tensor(), Tensor()};
-  for_each_chunk(x.size(0), head.size(0), [&](int64_t first, int64_t count) {
+  for_each_chunk(x, head.size(0), [&](int64_t first, int64_t count) {
     const Tensor rows = x.narrow(0, first, count), target = targets.narrow(0, first, count).unsqueeze(1);
     const Tensor counts = target.ge(0), index = target.clamp_min(0);
     const Tensor logits = ldlm::linear(rows, head, {});  // [count, V]
@@ -42,10 +47,56 @@ LossAndGradient run(const Tensor& x, const Tensor& head, const Tensor& targets, 
   return result;
 }
 
+#ifdef LDLM_CUDA
+
+bool fits_kernel(const Tensor& x, const Tensor& head) {
+  const bool bf16 = autocast_to_bf16() || (x.scalar_type() == at::kBFloat16 && head.scalar_type() == at::kBFloat16);
+  return x.is_cuda() && bf16 && x.numel() > 0 && x.size(1) % 8 == 0;
+}
+
+// In bf16, the logits of a chunk turned into their gradient where they lie. Rows of logits begin at multiples of 16 bytes: the products are
+// much faster for it where the vocabulary is odd, as GPT-2's is.
+LossAndGradient run_cuda(const Tensor& x, const Tensor& head, const Tensor& targets, bool gradient) {
+  const c10::cuda::CUDAGuard guard(x.device());
+  const Tensor x16 = x.to(at::kBFloat16), head16 = head.to(at::kBFloat16), loss_R = at::empty({x.size(0)}, x.options().dtype(at::kFloat));
+  const int64_t vocabulary = head.size(0), padded = (vocabulary + 7) / 8 * 8;
+  LossAndGradient result = {{}, gradient ? at::empty_like(x) : Tensor(), {}};
+  for_each_chunk(x, vocabulary, [&](int64_t first, int64_t count) {
+    const Tensor rows = x16.narrow(0, first, count), logits = at::empty({count, padded}, x16.options()).narrow(1, 0, vocabulary);
+    Tensor out = logits;
+    at::mm_out(out, rows, head16.t());
+    C10_CUDA_CHECK(launch_cross_entropy(logits.mutable_data_ptr(), targets.narrow(0, first, count).const_data_ptr<int64_t>(),
+                                        loss_R.mutable_data_ptr<float>() + first, count, vocabulary, padded, gradient,
+                                        c10::cuda::getCurrentCUDAStream()));
+    if (!gradient) return;
+    result.dx.narrow(0, first, count).copy_(at::mm(logits, head16));
+    const Tensor dhead = at::mm(logits.t(), rows, at::kFloat);
+    result.dhead = result.dhead.defined() ? result.dhead.add_(dhead) : dhead;
+  });
+  result.loss = loss_R.sum();
+  if (gradient) result.dhead = result.dhead.to(head.scalar_type());
+  return result;
+}
+
+#endif
+
+LossAndGradient loss_and_gradient(const Tensor& x, const Tensor& head, const Tensor& targets, bool gradient) {
+#ifdef LDLM_CUDA
+  if (fits_kernel(x, head)) return run_cuda(x, head, targets.contiguous(), gradient);
+#endif
+  return run(x, head, targets, gradient);
+}
+
+// fp32 from bf16 operands on a GPU: in bf16 the two best logits are often equal.
+Tensor logits_of(const Tensor& x, const Tensor& head) {
+  if (x.is_cuda() && x.scalar_type() == at::kBFloat16 && head.scalar_type() == at::kBFloat16) return at::mm(x, head.t(), at::kFloat);
+  return ldlm::linear(x, head, {});
+}
+
 class CrossEntropyFunction : public torch::autograd::Function<CrossEntropyFunction> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& head, const Tensor& targets) {
-    const LossAndGradient result = run(x, head, targets, true);
+    const LossAndGradient result = loss_and_gradient(x, head, targets, true);
     context->save_for_backward({result.dx, result.dhead});
     return result.loss;
   }
@@ -65,15 +116,15 @@ Tensor vocabulary_cross_entropy(const Tensor& x_RH, const Tensor& head_VH, const
   TORCH_CHECK_VALUE(targets_R.dim() == 1 && targets_R.size(0) == x_RH.size(0) && targets_R.scalar_type() == at::kLong,
                     "vocabulary_cross_entropy: targets must be int64 [R] = [", x_RH.size(0), "], got ", targets_R.sizes());
   if (!fast_paths()) return vocabulary_cross_entropy_reference(x_RH, head_VH, targets_R);
-  if (!wants_gradient({x_RH, head_VH})) return run(x_RH, head_VH, targets_R, false).loss;
+  if (!wants_gradient({x_RH, head_VH})) return loss_and_gradient(x_RH, head_VH, targets_R, false).loss;
   return CrossEntropyFunction::apply(x_RH, head_VH, targets_R);
 }
 
 Tensor vocabulary_argmax(const Tensor& x_RH, const Tensor& head_VH) {
   const RecordedModule record("token_head");
   const Tensor best = at::empty({x_RH.size(0)}, x_RH.options().dtype(at::kLong));
-  for_each_chunk(x_RH.size(0), head_VH.size(0), [&](int64_t first, int64_t count) {
-    best.narrow(0, first, count).copy_(ldlm::linear(x_RH.narrow(0, first, count), head_VH, {}).argmax(-1));
+  for_each_chunk(x_RH, head_VH.size(0), [&](int64_t first, int64_t count) {
+    best.narrow(0, first, count).copy_(logits_of(x_RH.narrow(0, first, count), head_VH).argmax(-1));
   });
   return best;
 }
