@@ -1,7 +1,8 @@
 """The PyTorch side of `ldlm bench`: reads requests as JSON lines on stdin, answers each with a JSON line on stdout, until stdin ends
 (src/bench/worker_process.ts has the other side).
 
-  {"open": "train" | "sample", "system": "pytorch" | "pytorch-compiled", "work": {...}}     -> {} or {"unavailable": "why"}
+  {"open": "train" | "sample", "system": SYSTEM, "work": {...}}     -> {} or {"unavailable": "why"}
+  SYSTEM: "pytorch" | "pytorch-compiled" | "pytorch-ar" | "pytorch-ar-graph"
   {"repeats": n}    -> {"timesMs": [...], "cpuMs": [...], "evaluationMs": [...], "peakRssBytes": n, "baseRssBytes": n, "version": "..."}
 
 baseRssBytes is the peak before anything was loaded: the interpreter and libtorch themselves.
@@ -14,6 +15,7 @@ import time
 import torch
 from safetensors.torch import load_file
 
+from pytorch_ar import open_autoregressive
 from pytorch_gpt2 import Gpt2
 from pytorch_ldlm import LDLM
 from pytorch_training import JointTraining, sample
@@ -70,12 +72,17 @@ def why_not_compiled():
 
 
 def open_system(request):
+    torch.set_num_threads(request["work"]["threads"])
+    if request["system"].startswith("pytorch-ar"):
+        graph = request["system"] == "pytorch-ar-graph"
+        if graph and request["work"]["device"] != "cuda":
+            return None, {"unavailable": "a CUDA graph takes a GPU"}
+        return open_autoregressive(request["work"], graph), {}
     compiled = request["system"] == "pytorch-compiled"
     if compiled and (reason := why_not_compiled()):
         return None, {"unavailable": f"torch.compile does not work here: {reason}"}
     if request["work"]["config"]["train"]["muon"] and request["open"] == "train":
         return None, {"unavailable": "the PyTorch side has AdamW only, and Muon was asked for"}
-    torch.set_num_threads(request["work"]["threads"])
     return OPENERS[request["open"]](request["work"], compiled), {}
 
 

@@ -55,7 +55,7 @@ Napi::Value measure_machine_rates(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     ObjectReader reader(info[0], "limits");
     const at::Device device = to_device(reader.string("device"));
-    const at::ScalarType dtype = reader.string("dtype") == "bfloat16" ? at::kBFloat16 : at::kFloat;
+    const at::ScalarType dtype = to_dtype(reader.string("dtype"));
     const double seconds = reader.number("seconds");
     reader.finish();
     return submit(

@@ -223,6 +223,11 @@ TimestepSampler::State to_timestep_state(ObjectReader reader) {
   return state;
 }
 
+at::ScalarType to_dtype(const std::string& name) {
+  TORCH_CHECK_VALUE(name == "float32" || name == "bfloat16", "the dtype must be float32 or bfloat16, got ", name);
+  return name == "float32" ? at::kFloat : at::kBFloat16;
+}
+
 at::Device to_device(const std::string& name) {
   TORCH_CHECK_VALUE(name == "cpu" || name == "cuda", "the device must be cpu or cuda, got ", name);
   if (name == "cpu") return at::Device(at::kCPU);

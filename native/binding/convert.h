@@ -34,6 +34,7 @@ PretrainedEncoderConfig to_encoder_config(ObjectReader reader);
 JointTrainerConfig to_joint_trainer_config(ObjectReader reader);
 OptimizerConfig to_optimizer_config(ObjectReader& reader);  // the keys of the optimiser among those of a training
 TimestepSampler::State to_timestep_state(ObjectReader reader);
+at::ScalarType to_dtype(const std::string& name);  // "float32" | "bfloat16"
 at::Device to_device(const std::string& name);
 
 // Copies: ids Int32Array [rows * width] and lengths Int32Array [rows] -> int64 tensors on the CPU.

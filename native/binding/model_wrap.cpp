@@ -73,7 +73,7 @@ Napi::Value ModelWrap::load(const Napi::CallbackInfo& info) {
           return std::make_shared<LoadedModel>(LoadedModel{std::move(model), statistics, schedule, std::move(timesteps), device});
         },
         [](Napi::Env env, const std::shared_ptr<LoadedModel>& loaded) {
-          return ModelWrap::wrap(env, environment(env).model, loaded, 4 * count_parameters(loaded->model));
+          return ModelWrap::wrap(env, environment(env).model, loaded, count_parameters(loaded->model) * loaded->model.dit.input.weight.element_size());
         });
   });
 }

@@ -1,5 +1,7 @@
 #include "generate/generate.h"
 
+#include <algorithm>
+
 #include "diffusion/samplers.h"
 #include "ops/philox/philox.h"
 
@@ -22,12 +24,13 @@ std::vector<Tensor> rows_of(const std::vector<Tensor>& tensors, int64_t first, i
   return rows;
 }
 
-DitCondition condition_of(const LDLM& model, double u, const at::TensorOptions& options) {
-  const Tensor u_1 = at::full({1}, u, options);
-  if (!options.device().is_cpu()) return model.dit.condition(u_1);
-  DitCondition condition;
-  run_jobs(model.config, 1, [&](int64_t) { condition = model.dit.condition(u_1); });
-  return condition;
+// Of the times alone: once for all steps and all samples. [S, 1, ...]
+DitCondition conditions_of(const LDLM& model, const std::vector<double>& times, const at::Device& device) {
+  const Tensor u_S = at::tensor(times, at::kFloat).to(device);
+  if (!device.is_cpu()) return model.dit.condition(u_S);
+  DitCondition conditions;
+  run_jobs(model.config, 1, [&](int64_t) { conditions = model.dit.condition(u_S); });
+  return conditions;
 }
 
 Tensor decode(const LDLM& model, const Tensor& z_BND) {
@@ -56,7 +59,7 @@ int64_t samples_together(const LDLM& model) {
   constexpr int64_t kMost = 4;
   auto generator = at::detail::createCPUGenerator(0);
   const Tensor x = at::randn({kMost, model.config.latents, model.config.latent_width}, generator, model.dit.input.weight.options());
-  const DitCondition condition = condition_of(model, 0.5, x.options());
+  const DitCondition condition = conditions_of(model, {0.5}, x.device());
   const auto estimate = [&](int64_t together) {
     std::vector<Tensor> groups(static_cast<size_t>(kMost / together));
     run_jobs(model.config, kMost / together, [&](int64_t i) {
@@ -85,7 +88,7 @@ Tensor for_each_sample(const ModelConfig& config, const std::vector<Tensor>& inp
 }
 
 SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& timesteps, const SampleRequest& request,
-                      const SampleObserver& observe) {
+                      const SampleObserver& observe, DenoiserGraphs* graphs) {
   const c10::InferenceMode inference;
   const at::Device device = model.dit.input.weight.device();
   const int64_t shape[] = {model.config.latents, model.config.latent_width};
@@ -93,12 +96,20 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
     return philox_normal({request.seed, purpose, static_cast<uint32_t>(step)}, request.first_index, request.count, shape, device);
   };
 
+  const bool heun = request.sampler == SamplerKind::kHeun;  // two evaluations an interval, one at the end
+  const TimestepSampler unwarped(std::nullopt, 0);
+  const std::vector<double> grid = (request.uniform_grid ? unwarped : timesteps).grid(heun ? (request.steps - 1) / 2 + 1 : request.steps, request.u_min);
+  const DitCondition conditions = conditions_of(model, grid, device);
+  const auto graph = graphs ? graphs->of(model.dit, request.count, shape[0], conditions) : nullptr;
+  const Tensor conditions_S1T = graph ? joined(conditions) : Tensor();
+
   Tensor self_condition = at::zeros({request.count, shape[0], shape[1]}, at::TensorOptions(at::kFloat).device(device));
   int64_t evaluations = 0;
   const DenoiseFn denoise = [&](const Tensor& x_BND, double u) {
-    const DitCondition condition = condition_of(model, u, x_BND.options());  // of u alone: once for all samples
-    const auto estimate = [&](const std::vector<Tensor>& in) { return model.dit(in[0], condition, in[1]); };
-    self_condition = for_each_sample(model.config, {x_BND, self_condition}, estimate, request.together);
+    const auto step = std::find(grid.begin(), grid.end(), u) - grid.begin();
+    const auto estimate = [&, condition = condition_row(conditions, step)](const std::vector<Tensor>& in) { return model.dit(in[0], condition, in[1]); };
+    self_condition = graph ? run_graph(*graph, x_BND, conditions_S1T.narrow(0, step, 1), self_condition)
+                           : for_each_sample(model.config, {x_BND, self_condition}, estimate, request.together);
     ++evaluations;
     const bool preview = request.preview_every > 0 && evaluations % request.preview_every == 0;
     if (!observe(evaluations, preview ? decode(model, self_condition).cpu() : Tensor())) throw SamplingAborted();
@@ -107,9 +118,6 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
   const NoiseFn step_noise = [&](int64_t k) { return noise(RandomPurpose::kSamplerNoise, k); };
 
   const Tensor start = request.temperature * noise(RandomPurpose::kInitialNoise, 0);  // times 1 changes no bit
-  const bool heun = request.sampler == SamplerKind::kHeun;  // two evaluations an interval, one at the end
-  const TimestepSampler unwarped(std::nullopt, 0);
-  const std::vector<double> grid = (request.uniform_grid ? unwarped : timesteps).grid(heun ? (request.steps - 1) / 2 + 1 : request.steps, request.u_min);
   const Tensor z0_hat = heun                                   ? sample_heun(denoise, schedule, grid, start)
                         : request.sampler == SamplerKind::kDpmpp ? sample_dpmpp(denoise, schedule, grid, start, request.eta, step_noise)
                         : request.sampler == SamplerKind::kSde ? sample_sde(denoise, schedule, grid, start, step_noise)

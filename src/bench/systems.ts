@@ -72,6 +72,7 @@ export function parseBaseline(name: string): BaselineRun | null {
 }
 
 const pytorch: readonly System[] = ['pytorch', 'pytorch-compiled'].map((name) => ({ name, start: startPytorch, flops: ldlmFlops }));
+const pytorchAr: readonly System[] = ['pytorch-ar', 'pytorch-ar-graph'].map((name) => ({ name, start: startPytorch, flops: () => null }));
 
 /**
  * The systems of one name after `--against`.
@@ -79,7 +80,8 @@ const pytorch: readonly System[] = ['pytorch', 'pytorch-compiled'].map((name) =>
  */
 export function opponents(task: Task, name: string): readonly System[] {
   if (name === 'pytorch') return pytorch;
+  if (task === 'sample' && name === 'pytorch-ar') return pytorchAr;
   if (task === 'sample' && parseBaseline(name)) return [{ name, start: startNative, flops: () => null }];
   const baselines = `, or NAME[@STEPS][/STRIDE] with NAME of ${Object.keys(BASELINES).join(', ')} (ar has no steps), like mdlm@256/16`;
-  throw new LdlmError('ERR_LDLM_CONFIG', `--against must be pytorch${task === 'sample' ? baselines : ''}, got '${name}'`);
+  throw new LdlmError('ERR_LDLM_CONFIG', `--against must be pytorch${task === 'sample' ? `, pytorch-ar${baselines}` : ''}, got '${name}'`);
 }

@@ -67,7 +67,7 @@ function comparison(task: 'train' | 'sample'): Command {
   if (task === 'sample') withSampling(command, 8);
   else withRecompute(command).option('--muon', "the preset's Muon instead of AdamW alone (its products are not counted as work)", false);
   return command
-    .addOption(new Option('--against <names...>', `systems to compare with: pytorch${task === 'sample' ? ', mdlm, mdlm-stepwise, duo, sedd, ar' : ''}`).default([], 'none'))
+    .addOption(new Option('--against <names...>', `systems to compare with: pytorch${task === 'sample' ? ', pytorch-ar, mdlm, mdlm-stepwise, duo, sedd, ar' : ''}`).default([], 'none'))
     .option('--profile', 'show where our time goes, by module and op', false)
     .action((flags: CompareFlags) => {
       const against = checkUsage(command, () => flags.against.flatMap((name) => opponents(task, name)));
