@@ -31,7 +31,7 @@ Tensor rms_normalize(const Tensor& x) { return rms_norm(x, {}, kNormEpsilon); }
 FeedForward::FeedForward(int64_t width, bool with_bias, const at::TensorOptions& options)
     : up(width, 4 * width, with_bias, options), down(4 * width, width, with_bias, options) {}
 
-Tensor FeedForward::operator()(const Tensor& x) const { return down(gelu_tanh(up(x))); }
+Tensor FeedForward::operator()(const Tensor& x) const { return down(linear_gelu_tanh(x, up.weight, up.bias)); }
 
 void FeedForward::visit(const std::string& prefix, const ParameterVisitor& visitor) {
   up.visit(join_name(prefix, "up"), visitor);

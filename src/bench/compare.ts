@@ -9,6 +9,8 @@ import type { Work } from './workload.js';
 
 /** Runs before anything counts; torch.compile compiles in the first ones. One that takes long is warm after itself. */
 const WARM_UP = 3;
+/** A GPU's libraries prepare a kernel for every number of rows that they meet, and a step's number of self-conditioned rows is random. */
+const GPU_TRAINING_WARM_UP = 24;
 const LONG_MS = 10_000;
 /** A round is repeated until it takes about this long. */
 const ROUND_MS = 1000;
@@ -105,7 +107,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
       report(`warming up ${system.name}`);
       try {
         const contestant = await open(system, task);
-        slowestMs = Math.max(slowestMs, await warmUp(contestant.worker));
+        slowestMs = Math.max(slowestMs, await warmUp(contestant.worker, task === 'train' && work.device === 'cuda' ? GPU_TRAINING_WARM_UP : WARM_UP));
         contestants.push(contestant);
       } catch (error) {
         leave(system, error);
@@ -133,10 +135,10 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
 }
 
 /** The time of a run once it is warm, ms. */
-async function warmUp(worker: WorkerProcess): Promise<number> {
+async function warmUp(worker: WorkerProcess, runs: number): Promise<number> {
   const start = performance.now();
   const [first] = (await worker.run(1)).timesMs;
-  return performance.now() - start > LONG_MS ? first! : median((await worker.run(WARM_UP - 1)).timesMs);
+  return performance.now() - start > LONG_MS ? first! : median((await worker.run(runs - 1)).timesMs);
 }
 
 function profileOf({ timesMs, profile }: Timings): Profile {

@@ -104,7 +104,7 @@ describe('ldlm bench', () => {
   it('names the systems that there are for one that is not', async () => {
     const wrong = await ldlm(['bench', 'sample', ...SMALL, '--against', 'ar@8']);
     expect(wrong.code).toBe(2);
-    expect(wrong.stderr).toMatch(/--against must be pytorch, or NAME\[@STEPS\]\[\/STRIDE\] with NAME of mdlm.*got 'ar@8'/);
+    expect(wrong.stderr).toMatch(/--against must be pytorch, pytorch-ar, or NAME\[@STEPS\]\[\/STRIDE\] with NAME of mdlm.*got 'ar@8'/);
     const training = await ldlm(['bench', 'train', ...SMALL, '--against', 'mdlm']);
     expect(training.stderr).toMatch(/--against must be pytorch, got 'mdlm'/);
   });

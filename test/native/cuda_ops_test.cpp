@@ -1,8 +1,12 @@
 // The CUDA kernels against their references, in bf16 and fp32, on sizes of the presets and odd ones. They need a GPU: bench/gpu.sh runs them.
+#include <cmath>
+
 #include "model/autocast.h"
 #include "ops/adaln/adaln.h"
 #include "ops/attention/attention.h"
 #include "ops/gated_add/gated_add.h"
+#include "ops/gelu/gelu.h"
+#include "ops/linear/linear.h"
 #include "ops/philox/philox.h"
 #include "ops/rms_norm/rms_norm.h"
 #include "ops/vocabulary/vocabulary.h"
@@ -92,7 +96,7 @@ TEST_F(Cuda, AttentionIsAsGoodAsTheReference) {
 }
 
 TEST_F(Cuda, CrossEntropyIsAsGoodAsTheReferenceInOneChunkAndInSeveral) {
-  // 268 435 456 / 2 000 003 = 134 rows a chunk: 300 rows take three.
+  // 536 870 912 / 2 000 003 = 268 rows, 256 in whole tiles: 300 rows take two chunks.
   for (const auto& [rows, vocabulary] : {std::pair<int64_t, int64_t>{1, 7}, {989, 298}, {300, 50257}, {300, 2000003}}) {
     const Tensor targets = at::randint(0, vocabulary, {rows}, at::kLong).masked_fill(at::rand({rows}).lt(0.2), -1);
     const auto mean_of = [&](Tensor (*op)(const Tensor&, const Tensor&, const Tensor&)) {
@@ -100,6 +104,18 @@ TEST_F(Cuda, CrossEntropyIsAsGoodAsTheReferenceInOneChunkAndInSeveral) {
     };
     test::expect_as_good_as_reference(mean_of(vocabulary_cross_entropy), mean_of(vocabulary_cross_entropy_reference),
                                       {at::randn({rows, 16}), at::randn({vocabulary, 16})}, on_gpu(at::kBFloat16));
+  }
+}
+
+TEST_F(Cuda, GeluInTheProductIsAsGoodAsTheReference) {
+  const at::NoGradGuard no_gradient;
+  for (const auto& [rows, in, out] : {std::tuple<int64_t, int64_t, int64_t>{1, 8, 8}, {131, 192, 768}, {1024, 768, 3072}}) {
+    const auto rounded = [](const Tensor& t) { return t.to(at::kBFloat16); };
+    const Tensor x = rounded(at::randn({2, rows, in})), weight = rounded(at::randn({out, in}) / std::sqrt(in)), bias = rounded(at::randn({out}));
+    const Tensor exact = linear_gelu_tanh(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble));
+    const auto error = [&](const Tensor& y) { return (y.cpu().to(at::kDouble) - exact).square().mean().sqrt().item<double>(); };
+    const Tensor x_gpu = x.cuda(), weight_gpu = weight.cuda(), bias_gpu = bias.cuda();
+    EXPECT_LE(error(linear_gelu_tanh(x_gpu, weight_gpu, bias_gpu)), error(gelu_tanh_reference(linear_reference(x_gpu, weight_gpu, bias_gpu))));
   }
 }
 

@@ -1,7 +1,10 @@
 #include "ops/gelu/gelu.h"
 
+#include <ATen/autocast_mode.h>
+
 #include "ops/fast_paths.h"
 #include "ops/gelu/gelu_cpu.h"
+#include "ops/linear/linear.h"
 #include "ops/recorded.h"
 #include "ops/wants_gradient.h"
 
@@ -37,6 +40,11 @@ class GeluFunction : public torch::autograd::Function<GeluFunction> {
   }
 };
 
+bool fits_product(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {
+  const bool bf16 = at::autocast::is_autocast_enabled(at::kCUDA) || (x.scalar_type() == at::kBFloat16 && weight_OI.scalar_type() == at::kBFloat16);
+  return fast_paths() && x.is_cuda() && bf16 && x.numel() > 0 && bias_O.defined() && !wants_gradient({x, weight_OI, bias_O});
+}
+
 }  // namespace
 
 Tensor gelu_tanh(const Tensor& x) {
@@ -44,6 +52,14 @@ Tensor gelu_tanh(const Tensor& x) {
   const bool kernel = fast_paths() && x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
   if (!kernel) return gelu_tanh_reference(x);
   return wants_gradient({x}) ? GeluFunction::apply(x) : run_forward(x.contiguous());
+}
+
+Tensor linear_gelu_tanh(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {
+  if (!fits_product(x, weight_OI, bias_O)) return gelu_tanh(ldlm::linear(x, weight_OI, bias_O));
+  const Tensor y = at::_addmm_activation(bias_O, x.reshape({-1, x.size(-1)}), weight_OI.t(), 1, 1, /*use_gelu=*/true);
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes.back() = y.size(-1);
+  return y.view(sizes);
 }
 
 }  // namespace ldlm

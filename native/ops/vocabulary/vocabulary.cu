@@ -63,11 +63,11 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_kernel(Bf16* logits, c
   if (threadIdx.x == 0) loss[blockIdx.x] = target >= 0 ? log_sum - to_float(row[target]) : 0.0f;
   if (!gradient) return;
   __syncthreads();  // the target's logit has been read
-  for (int column = threadIdx.x * kPack; column < vocabulary; column += kThreads * kPack) {
+  for (int column = threadIdx.x * kPack; column < stride; column += kThreads * kPack) {
     float x[kPack];
     load_pack(row + column, x);
 #pragma unroll
-    for (int i = 0; i < kPack; ++i) x[i] = target >= 0 ? __expf(x[i] - log_sum) - (column + i == target ? 1.0f : 0.0f) : 0.0f;
+    for (int i = 0; i < kPack; ++i) x[i] = target >= 0 && column + i < vocabulary ? __expf(x[i] - log_sum) - (column + i == target ? 1.0f : 0.0f) : 0.0f;
     store_pack(row + column, x);
   }
 }
