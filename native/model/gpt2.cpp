@@ -4,7 +4,6 @@
 
 #include "model/layers.h"
 #include "ops/attention/attention.h"
-#include "ops/gelu/gelu.h"
 
 namespace ldlm {
 
@@ -21,8 +20,7 @@ Gpt2Block::Gpt2Block(const PretrainedEncoderConfig& config, const at::TensorOpti
 Tensor Gpt2Block::operator()(const Tensor& x_BLC) const {
   const Tensor projected = qkv(attention_norm(x_BLC));  // [B, L, 3C]
   const Tensor x = x_BLC + attention_out(attention(projected, {}, {.heads = heads, .causal = true}));
-  const Tensor normed = feed_forward_norm(x);
-  return x + down(activation == Activation::kGeluTanh ? linear_gelu_tanh(normed, up.weight.t(), up.bias) : activate(up(normed), activation));
+  return x + down(activate(up(feed_forward_norm(x)), activation));
 }
 
 void Gpt2Block::visit(const std::string& prefix, const ParameterVisitor& visitor) {

@@ -1,7 +1,5 @@
 #include "ops/gelu/gelu.h"
 
-#include <ATen/autocast_mode.h>
-
 #include "ops/fast_paths.h"
 #include "ops/gelu/gelu_cpu.h"
 #include "ops/linear/linear.h"
@@ -41,7 +39,7 @@ class GeluFunction : public torch::autograd::Function<GeluFunction> {
 };
 
 bool fits_product(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {
-  const bool bf16 = at::autocast::is_autocast_enabled(at::kCUDA) || (x.scalar_type() == at::kBFloat16 && weight_OI.scalar_type() == at::kBFloat16);
+  const bool bf16 = x.scalar_type() == at::kBFloat16 && weight_OI.scalar_type() == at::kBFloat16;
   return fast_paths() && x.is_cuda() && bf16 && x.numel() > 0 && bias_O.defined() && !wants_gradient({x, weight_OI, bias_O});
 }
 
