@@ -30,15 +30,18 @@ for dtype in float32 bfloat16; do
   ldlm sample --model "$work/run-$dtype" --count 4 --device cuda
 done
 
-# Speed, appended to bench/results. Sampling computes in float32.
+# Speed, appended to bench/results.
+ldlm bench train --preset owt --batch 32 --accumulate 1 --device cuda --dtype bfloat16 --against pytorch --out bench/results
+ldlm bench sample --preset owt --count 1 --device cuda --dtype bfloat16 --against pytorch pytorch-ar --out bench/results
+ldlm bench sample --preset owt --count 64 --device cuda --dtype bfloat16 --against pytorch --out bench/results
+# With blocking launches an op's time on the host is that on the GPU.
+CUDA_LAUNCH_BLOCKING=1 ldlm bench train --preset owt --batch 32 --accumulate 1 --device cuda --dtype bfloat16 --profile
 for preset in tiny base; do
   ldlm bench ops --preset "$preset" --device cuda --out bench/results
   for dtype in float32 bfloat16; do
-    ldlm bench train --preset "$preset" --batch 32 --accumulate 1 --device cuda --dtype "$dtype" --against pytorch --profile --out bench/results
-  done
-  for count in 1 64; do
-    ldlm bench sample --preset "$preset" --count "$count" --device cuda --against pytorch --profile --out bench/results
+    ldlm bench train --preset "$preset" --batch 32 --accumulate 1 --device cuda --dtype "$dtype" --out bench/results
+    ldlm bench sample --preset "$preset" --count 64 --device cuda --dtype "$dtype" --out bench/results
   done
 done
-ldlm bench train --preset owt --batch 8 --accumulate 1 --device cuda --dtype bfloat16 --against pytorch --out bench/results
+compute-sanitizer --tool memcheck --error-exitcode 1 build/native/ldlm_test --gtest_filter='Cuda.*'
 ldlm bench scale --task sample --preset base --over length --values 128 256 512 1024 2048 4096 --device cuda --out bench/results

@@ -49,7 +49,7 @@ class JointTraining:
         ids, lengths = ids.to(self.device), lengths.to(self.device)
         train, recipe = self.config["train"], self.config["recipe"]
         self.optimizer.zero_grad(set_to_none=True)
-        bfloat16 = torch.autocast("cuda", torch.bfloat16) if train["bfloat16"] else contextlib.nullcontext()
+        bfloat16 = torch.autocast(self.device, torch.bfloat16) if train["bfloat16"] else contextlib.nullcontext()
         with bfloat16:
             loss = self.loss(ids, lengths, recipe["encoderWarmup"]["max"], recipe["decoderNoise"])
         loss.backward()

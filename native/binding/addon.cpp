@@ -85,6 +85,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
 
   exports.Set("torchVersion", TORCH_VERSION);
   exports.Set("cudaAvailable", Napi::Boolean::New(env, at::hasCUDA()));
+  exports.Set("cpuBfloat16", Napi::Boolean::New(env, Bf16Products::supported()));
   exports.Set("countParameters", Napi::Function::New(env, count_model_parameters));
   exports.Set("countBaselineParameters", Napi::Function::New(env, count_baseline_parameters));
   exports.Set("exportTensors", Napi::Function::New(env, export_tensors));

@@ -27,35 +27,27 @@ DitCondition map_condition(const DitCondition& condition, const std::function<Te
 
 }  // namespace
 
-DitCondition condition_row(const DitCondition& conditions, int64_t row) {
-  return map_condition(conditions, [&](const Tensor& t) { return t.narrow(0, row, 1); });
-}
-
 Tensor joined(const DitCondition& conditions) {
   std::vector<Tensor> vectors;
   map_condition(conditions, [&](const Tensor& t) { return vectors.emplace_back(t); });
   return at::cat(vectors, -1);
 }
 
-#ifdef LDLM_CUDA
-
-namespace {
-
-DitCondition taken_apart(const Tensor& vectors, const DitCondition& like) {
+DitCondition taken_apart(const Tensor& vectors_S1T, const DitCondition& like) {
   int64_t first = 0;
   return map_condition(like, [&](const Tensor& t) {
     first += t.size(-1);
-    return vectors.narrow(-1, first - t.size(-1), t.size(-1));
+    return vectors_S1T.narrow(-1, first - t.size(-1), t.size(-1));
   });
 }
 
-}  // namespace
+#ifdef LDLM_CUDA
 
 // Inputs and output of a graph lie where they lay when it was recorded.
 class DenoiserGraph {
  public:
   DenoiserGraph(const DiT& dit, const Tensor& x_BND, const DitCondition& conditions)
-      : x_(at::zeros_like(x_BND)), self_condition_(at::zeros_like(x_BND)), vectors_(joined(condition_row(conditions, 0))) {
+      : x_(at::zeros_like(x_BND)), self_condition_(at::zeros_like(x_BND)), vectors_(joined(conditions).narrow(0, 0, 1).clone()) {
     const c10::cuda::CUDAGuard device(x_.device());
     const DitCondition own = taken_apart(vectors_, conditions);
     c10::cuda::device_synchronize();  // once per graph: what was just written must be there for another stream

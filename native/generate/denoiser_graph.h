@@ -24,13 +24,11 @@ class DenoiserGraphs {
   std::map<int64_t, std::shared_ptr<DenoiserGraph>> graphs_;
 };
 
-// Conditions of S times as a graph takes them, all vectors of a time side by side: [S, 1, sum of widths].
+// Conditions of S times as a graph takes them, all vectors of a time side by side: [S, 1, T], T the sum of their widths. And back, as views.
 Tensor joined(const DitCondition& conditions);
+DitCondition taken_apart(const Tensor& vectors_S1T, const DitCondition& like);
 
-// z0_hat [B, N, D] fp32 as DiT would compute it, in memory that the next call does not write. `condition`: a row of those joined.
+// z0_hat [B, N, D] fp32 as DiT would compute it, in memory that the next call does not write. `condition`: of one time.
 Tensor run_graph(DenoiserGraph& graph, const Tensor& x_BND, const Tensor& condition_11T, const Tensor& self_condition_BND);
-
-// The condition of the `row`-th of the times that it was made for.
-DitCondition condition_row(const DitCondition& conditions, int64_t row);
 
 }  // namespace ldlm

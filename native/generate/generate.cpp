@@ -1,6 +1,7 @@
 #include "generate/generate.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "diffusion/samplers.h"
 #include "ops/philox/philox.h"
@@ -24,7 +25,6 @@ std::vector<Tensor> rows_of(const std::vector<Tensor>& tensors, int64_t first, i
   return rows;
 }
 
-// Of the times alone: once for all steps and all samples. [S, 1, ...]
 DitCondition conditions_of(const LDLM& model, const std::vector<double>& times, const at::Device& device) {
   const Tensor u_S = at::tensor(times, at::kFloat).to(device);
   if (!device.is_cpu()) return model.dit.condition(u_S);
@@ -32,6 +32,40 @@ DitCondition conditions_of(const LDLM& model, const std::vector<double>& times, 
   run_jobs(model.config, 1, [&](int64_t) { conditions = model.dit.condition(u_S); });
   return conditions;
 }
+
+// What the denoiser makes of the steps' times alone: once for all samples, and for so many steps together that a product is worth it.
+class StepConditions {
+ public:
+  StepConditions(const LDLM& model, const std::vector<double>& grid, const at::Device& device)
+      : model_(model), grid_(grid), device_(device) {
+    load(0);
+  }
+  // All vectors of the step at time u side by side, [1, 1, T].
+  Tensor joined_at(double u) {
+    const auto step = std::lower_bound(grid_.begin(), grid_.end(), u, std::greater<>()) - grid_.begin();  // the grid falls
+    if (step / kTogether != chunk_) load(step / kTogether);
+    return vectors_S1T_.narrow(0, step % kTogether, 1);
+  }
+  DitCondition at(double u) { return taken_apart(joined_at(u), conditions_); }
+  const DitCondition& any() const { return conditions_; }
+
+ private:
+  static constexpr int64_t kTogether = 64;
+
+  void load(int64_t chunk) {
+    const auto first = grid_.begin() + chunk * kTogether, last = std::min(first + kTogether, grid_.end());
+    conditions_ = conditions_of(model_, {first, last}, device_);
+    vectors_S1T_ = joined(conditions_);
+    chunk_ = chunk;
+  }
+
+  const LDLM& model_;
+  const std::vector<double>& grid_;
+  at::Device device_;
+  int64_t chunk_ = -1;
+  DitCondition conditions_;
+  Tensor vectors_S1T_;
+};
 
 Tensor decode(const LDLM& model, const Tensor& z_BND) {
   return for_each_sample(model.config, {z_BND}, [&](const std::vector<Tensor>& in) { return model.decode(in[0]); });
@@ -99,17 +133,18 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
   const bool heun = request.sampler == SamplerKind::kHeun;  // two evaluations an interval, one at the end
   const TimestepSampler unwarped(std::nullopt, 0);
   const std::vector<double> grid = (request.uniform_grid ? unwarped : timesteps).grid(heun ? (request.steps - 1) / 2 + 1 : request.steps, request.u_min);
-  const DitCondition conditions = conditions_of(model, grid, device);
-  const auto graph = graphs ? graphs->of(model.dit, request.count, shape[0], conditions) : nullptr;
-  const Tensor conditions_S1T = graph ? joined(conditions) : Tensor();
+  StepConditions conditions(model, grid, device);
+  const auto graph = graphs ? graphs->of(model.dit, request.count, shape[0], conditions.any()) : nullptr;
 
   Tensor self_condition = at::zeros({request.count, shape[0], shape[1]}, at::TensorOptions(at::kFloat).device(device));
   int64_t evaluations = 0;
   const DenoiseFn denoise = [&](const Tensor& x_BND, double u) {
-    const auto step = std::find(grid.begin(), grid.end(), u) - grid.begin();
-    const auto estimate = [&, condition = condition_row(conditions, step)](const std::vector<Tensor>& in) { return model.dit(in[0], condition, in[1]); };
-    self_condition = graph ? run_graph(*graph, x_BND, conditions_S1T.narrow(0, step, 1), self_condition)
-                           : for_each_sample(model.config, {x_BND, self_condition}, estimate, request.together);
+    if (graph) {
+      self_condition = run_graph(*graph, x_BND, conditions.joined_at(u), self_condition);
+    } else {
+      const auto estimate = [&, condition = conditions.at(u)](const std::vector<Tensor>& in) { return model.dit(in[0], condition, in[1]); };
+      self_condition = for_each_sample(model.config, {x_BND, self_condition}, estimate, request.together);
+    }
     ++evaluations;
     const bool preview = request.preview_every > 0 && evaluations % request.preview_every == 0;
     if (!observe(evaluations, preview ? decode(model, self_condition).cpu() : Tensor())) throw SamplingAborted();

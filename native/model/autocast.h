@@ -1,16 +1,17 @@
-// Forward passes on a GPU in bf16 where that is safe; parameters, losses and the optimiser stay fp32.
+// Training in bf16 where that is safe; parameters, losses and the optimiser stay fp32. On a GPU libtorch's autocast decides where, on a CPU
+// it is the products of linear layers alone: nothing else gains there.
 #pragma once
 
 #include <ATen/autocast_mode.h>
 
-#include "torch.h"
+#include "ops/linear/linear.h"
 
 namespace ldlm {
 
 // Enabled while it lives, on this thread; with `enabled` false it leaves everything as it is.
 class Autocast {
  public:
-  explicit Autocast(bool enabled) : enabled_(enabled) {
+  explicit Autocast(bool enabled) : enabled_(enabled), products_(enabled) {
     if (!enabled_) return;
     at::autocast::set_autocast_enabled(at::kCUDA, true);
     at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
@@ -26,6 +27,7 @@ class Autocast {
 
  private:
   bool enabled_;
+  Bf16Products products_;
 };
 
 }  // namespace ldlm

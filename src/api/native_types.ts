@@ -195,6 +195,8 @@ export interface NativeAddon {
   readonly torchVersion: string;
   /** True when the addon was built with CUDA and a usable device and driver are present. */
   readonly cudaAvailable: boolean;
+  /** Whether the CPU multiplies bf16 itself (AVX512-BF16). */
+  readonly cpuBfloat16: boolean;
   readonly PretrainedEncoder: {
     load(options: { folder: string; config: EncoderShape; device: string }): Promise<NativePretrainedEncoder>;
   };

@@ -57,8 +57,8 @@ export class JointTrainer implements AsyncDisposable {
   static async create(config: LdlmConfig, options: TrainerOptions): Promise<JointTrainer> {
     const checked = parseConfig(config);
     const device = resolveDevice(checked.train.device);
-    if (checked.train.dtype === 'bfloat16' && device === 'cpu') {
-      throw new LdlmError('ERR_LDLM_CONFIG', 'train.dtype must be float32 on a cpu, got bfloat16 (it is slower there). Set train.dtype=float32');
+    if (checked.train.dtype === 'bfloat16' && device === 'cpu' && !loadNative().cpuBfloat16) {
+      throw new LdlmError('ERR_LDLM_CONFIG', 'train.dtype must be float32 on a cpu without AVX512-BF16 (bfloat16 is slower there), got bfloat16. Set train.dtype=float32');
     }
     const lock = await lockFolder(options.out);
     try {

@@ -92,7 +92,7 @@ const trainSchema = z.strictObject({
   saveEvery: count('Steps between checkpoints, >= 1.'),
   device: z.enum(['auto', 'cpu', 'cuda']).describe("Where to compute; 'auto' takes CUDA if there is a device."),
   recompute: z.boolean().default(false).describe('true: activations of the blocks are computed again in the backward pass; less memory, more time.'),
-  dtype: z.enum(['float32', 'bfloat16']).describe("'bfloat16' is autocast: parameters and losses stay float32."),
+  dtype: z.enum(['float32', 'bfloat16']).describe("'bfloat16': products of matrices in bf16, on a GPU (autocast) or a CPU with AVX512-BF16; parameters and losses stay float32."),
 });
 
 const dataSchema = z.strictObject({

@@ -51,6 +51,13 @@ describe('ldlm sample', () => {
     expect((await model.sample({ ...options, seed: 4 })).samples.map(({ ids }) => ids)).not.toEqual(samples.map(({ ids }) => ids));
   });
 
+  it('refuses bf16 on a CPU, and another dtype', async () => {
+    const onCpu = await ldlm(['sample', '--model', world.run, '--device', 'cpu', '--dtype', 'bfloat16']);
+    expect(onCpu).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('error: dtype must be float32 for sampling on a cpu, got bfloat16') });
+    const half = await ldlm(['sample', '--model', world.run, '--dtype', 'float16']);
+    expect(half).toMatchObject({ code: 2, stderr: expect.stringContaining('auto, float32, bfloat16') });
+  });
+
   it('writes --out, and text one a line', async () => {
     const flags = ['sample', '--model', world.run, '--count', '3', '--steps', '4'];
     expect(await ldlmOutput([...flags, '--out', world.path('samples.txt')])).toBe('');
@@ -108,10 +115,9 @@ describe('LDLM', () => {
   });
 
   it('lets go of a stream that its reader leaves', async () => {
-    const start = performance.now();
     for await (const { step } of model.sampleStream({ count: 4, steps: 1_000_000, previewEvery: 1 })) if (step >= 2) break;
-    await model.sample({ steps: 2 }); // waits for the job before it
-    expect(performance.now() - start).toBeLessThan(5_000);
+    // Waits for the job before it: hours, and so the limit of a test, if that went on.
+    expect((await model.sample({ steps: 2 })).texts).toHaveLength(1);
   });
 
   it('refuses work after dispose, which may be repeated', async () => {

@@ -4,6 +4,7 @@
 import { cp, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadNative } from '../../src/api/native.js';
 import { JointTrainer, LDLM, LdlmError, prepare, PretrainedEncoder, Tokenizer, trainWordLevel } from '../../src/index.js';
 import { checkpointHashes, latestFolder, ldlm, ldlmOutput, makeTrainedWorld, set, SETUP_MS, type TrainedWorld } from './fixture.js';
 
@@ -15,6 +16,12 @@ beforeAll(async () => {
 afterAll(() => world[Symbol.asyncDispose]());
 
 describe('a run that cannot go on', () => {
+  it('refuses bf16 on a CPU that has no such products, and trains in it on one that has', async () => {
+    const { code, stderr } = await ldlm(world.train(world.path('bf16'), ...set('train.dtype=bfloat16', 'train.device=cpu', 'train.steps=2')));
+    if (loadNative().cpuBfloat16) expect({ code, stderr }).toMatchObject({ code: 0 });
+    else expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('error: train.dtype must be float32 on a cpu without AVX512-BF16') });
+  });
+
   it('stops when the losses are no longer numbers, names where, and keeps the last good checkpoint', async () => {
     const out = await world.copyOfRun('diverged');
     const before = await checkpointHashes(await latestFolder(out));

@@ -175,9 +175,23 @@ TEST(JointTrainer, LearningRateRisesStaysAndFallsToNothing) {
   for (size_t k = 0; k < 12; ++k) EXPECT_NEAR(rates[k], expected[k], 1e-12) << k;
 }
 
-TEST(JointTrainer, IsBitwiseTheSameForAnyNumberOfCores) {
+// What must not change a bit does not in bf16 either.
+class JointTrainerInBothDtypes : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (GetParam() && !Bf16Products::supported()) GTEST_SKIP() << "needs a CPU with AVX512-BF16";
+  }
+  static JointTrainerConfig config() {
+    JointTrainerConfig config = full_config();
+    config.train.bfloat16 = GetParam();
+    return config;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Of, JointTrainerInBothDtypes, testing::Bool(), [](const auto& info) { return info.param ? "Bfloat16" : "Float32"; });
+
+TEST_P(JointTrainerInBothDtypes, IsBitwiseTheSameForAnyNumberOfCores) {
   const int threads = at::get_num_threads();
-  auto one = ready_trainer(full_config()), two = ready_trainer(full_config());
+  auto one = ready_trainer(config()), two = ready_trainer(config());
   at::set_num_threads(1);
   for (int64_t k = 0; k < 10; ++k) one->step(batch_of(k));
   at::set_num_threads(2);
@@ -186,19 +200,18 @@ TEST(JointTrainer, IsBitwiseTheSameForAnyNumberOfCores) {
   expect_equal_weights(*one, *two);
 }
 
-TEST(JointTrainer, RecomputingActivationsChangesNoBit) {
-  JointTrainerConfig config = full_config();
-  auto kept = ready_trainer(config);
-  config.train.recompute = true;
-  auto recomputed = ready_trainer(config);
+TEST_P(JointTrainerInBothDtypes, RecomputingActivationsChangesNoBit) {
+  JointTrainerConfig with_recompute = config();
+  with_recompute.train.recompute = true;
+  auto kept = ready_trainer(config()), recomputed = ready_trainer(with_recompute);
   for (int64_t k = 0; k < 5; ++k) kept->step(batch_of(k)), recomputed->step(batch_of(k));
   expect_equal_weights(*kept, *recomputed);
 }
 
-TEST(JointTrainer, ResumesBitwise) {
+TEST_P(JointTrainerInBothDtypes, ResumesBitwise) {
   const std::string folder = std::filesystem::temp_directory_path() / ("ldlm-resume-" + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
-  auto straight = ready_trainer(full_config()), resumed = ready_trainer(full_config());
+  auto straight = ready_trainer(config()), resumed = ready_trainer(config());
   for (int64_t k = 0; k < 30; ++k) {
     if (k == 17) {
       straight->save(folder);
@@ -210,6 +223,20 @@ TEST(JointTrainer, ResumesBitwise) {
   std::filesystem::remove_all(folder);
   expect_equal_weights(*straight, *resumed);
   EXPECT_EQ(straight->timesteps().state().cumulative, resumed->timesteps().state().cumulative);
+}
+
+TEST(JointTrainer, Bf16ProductsTrainLikeFp32Ones) {
+  if (!Bf16Products::supported()) GTEST_SKIP() << "needs a CPU with AVX512-BF16";
+  JointTrainerConfig config = full_config();
+  auto exact = ready_trainer(config);
+  config.train.bfloat16 = true;
+  auto rounded = ready_trainer(config);
+  for (int64_t k = 0; k < 30; ++k) exact->step(batch_of(k)), rounded->step(batch_of(k));
+  const StepMetrics a = exact->metrics(), b = rounded->metrics();
+  for (const auto& [of_exact, of_rounded] : {std::pair{a.diffusion, b.diffusion}, {a.hidden, b.hidden}, {a.token, b.token}}) {
+    EXPECT_NE(of_exact, of_rounded);
+    EXPECT_NEAR(of_exact, of_rounded, 0.02 * of_exact);
+  }
 }
 
 TEST(JointTrainer, StopsAtANonFiniteLossAndKeepsTheParameters) {

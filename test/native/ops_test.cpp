@@ -74,6 +74,31 @@ TEST(Linear, KernelTakesTransposedWeightsSlicesAndNoBias) {
                               {at::randn({2, 5, 72}), at::randn({24, 40})});
 }
 
+// The flag is gone when the gradients are made: the backward pass must do what the forward pass did.
+TEST(Linear, ProductsInBf16AreAsGoodAsTheReference) {
+  if (!Bf16Products::supported()) GTEST_SKIP() << "needs a CPU with AVX512-BF16";
+  const auto in_bf16 = [](Tensor (*op)(const Tensor&, const Tensor&, const Tensor&)) {
+    return [=](const std::vector<Tensor>& in) {
+      const Bf16Products bf16(true);
+      return op(in[0].chunk(2, -1)[1], in[1], in[2]);
+    };
+  };
+  for (const int64_t rows : {1, 19, 989}) {
+    for (const int64_t width : {8, 77, 768}) {
+      test::expect_as_good_as_reference(in_bf16(ldlm::linear), in_bf16(linear_reference),
+                                        {at::randn({3, rows, 2 * width}), at::randn({77, width}) / std::sqrt(width), at::randn({77})});
+    }
+  }
+  const Tensor x = at::randn({5, 8}), weight = at::randn({4, 8});
+  const auto product = [&] { return ldlm::linear(x, weight, {}); };
+  const Tensor exact = product();
+  {
+    const Bf16Products on(true), inner(false);
+    EXPECT_FALSE(product().equal(exact));
+  }
+  EXPECT_TRUE(product().equal(exact));
+}
+
 TEST(Linear, RowsDoNotDependOnTheirNumber) {
   for (const auto& [in, out] : {std::pair{128, 384}, {128, 512}, {512, 128}, {96, 288}, {768, 3072}}) {
     const Tensor x = at::randn({8 * 48, in}), weight = at::randn({out, in}), all = ldlm::linear(x, weight, {});

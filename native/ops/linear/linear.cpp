@@ -23,7 +23,9 @@ const Operator& linear_pointwise() {
   return found;
 }
 
-// a [..., K] times the transpose of b [N, K]. b may be a transposed view; a is copied if it is one.
+thread_local bool bf16_products = false;
+
+// a [..., K] times the transpose of b [N, K], fp32 or bf16. b may be a transposed view; a is copied if it is one.
 Tensor product(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bias = std::nullopt) {
   const at::AutoDispatchBelowADInplaceOrView no_gradient;
   return linear_pointwise()->call(a, b, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
@@ -35,32 +37,56 @@ bool takes_onednn(const Tensor& x, const Tensor& weight_OI) {
          at::globalContext().userEnabledMkldnn() && linear_pointwise();
 }
 
+Tensor bf16(const Tensor& t) { return t.to(at::kBFloat16); }
+std::optional<Tensor> bf16(const std::optional<Tensor>& t) { return t ? std::optional(bf16(*t)) : std::nullopt; }
+
+// dy^T x. Of the two ways to write it, the one that copies the narrower operand.
+Tensor product_of_transposed(const Tensor& dy_MO, const Tensor& x_MI) {
+  return dy_MO.size(1) <= x_MI.size(1) ? product(dy_MO.t(), x_MI.t()) : product(x_MI.t(), dy_MO.t()).t();
+}
+
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& weight_OI, const std::optional<Tensor>& bias_O) {
-    context->save_for_backward({x, weight_OI});
     context->saved_data["bias"] = bias_O.has_value();
-    return product(x, weight_OI, bias_O);
+    if (!bf16_products) {
+      context->save_for_backward({x, weight_OI});
+      return product(x, weight_OI, bias_O);
+    }
+    const Tensor x16 = bf16(x), weight16_OI = bf16(weight_OI);
+    context->save_for_backward({x16, weight16_OI});
+    return product(x16, weight16_OI, bf16(bias_O)).to(at::kFloat);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight_OI = saved[1];
-    const Tensor dy = gradients[0].contiguous(), dy_MO = dy.view({-1, dy.size(-1)});
+    const Tensor dy = gradients[0].contiguous().view({-1, gradients[0].size(-1)}), rounded = dy.to(x.scalar_type());  // as the forward pass was
     Tensor dx, dweight, dbias;
-    if (context->needs_input_grad(0)) dx = product(dy, weight_OI.t());
-    if (context->needs_input_grad(1)) dweight = weight_gradient(dy_MO, x.reshape({-1, x.size(-1)}));
-    if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) dbias = dy_MO.sum(0);
+    if (context->needs_input_grad(0)) dx = product(rounded, weight_OI.t()).view(x.sizes()).to(at::kFloat);
+    if (context->needs_input_grad(1)) dweight = product_of_transposed(rounded, x.reshape({-1, x.size(-1)})).to(at::kFloat);
+    if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) dbias = dy.sum(0);
     return {dx, dweight, dbias};
   }
 };
 
 }  // namespace
 
-// Of the two ways to write it, the one that copies the narrower operand.
+Bf16Products::Bf16Products(bool enabled) : before_(bf16_products) { bf16_products = bf16_products || enabled; }
+Bf16Products::~Bf16Products() { bf16_products = before_; }
+bool Bf16Products::enabled() { return bf16_products; }
+
+bool Bf16Products::supported() {
+#if defined(__x86_64__)
+  return linear_pointwise() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 Tensor weight_gradient(const Tensor& dy_MO, const Tensor& x_MI) {
   if (!takes_onednn(dy_MO, x_MI)) return at::matmul(dy_MO.t(), x_MI);
-  return dy_MO.size(1) <= x_MI.size(1) ? product(dy_MO.t(), x_MI.t()) : product(x_MI.t(), dy_MO.t()).t();
+  return bf16_products ? product_of_transposed(bf16(dy_MO), bf16(x_MI)).to(at::kFloat) : product_of_transposed(dy_MO, x_MI);
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {
@@ -68,7 +94,8 @@ Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {
   TORCH_CHECK_VALUE(weight_OI.dim() == 2 && weight_OI.size(1) == x.size(-1), "linear: weight must be [O, ", x.size(-1), "], got ", weight_OI.sizes());
   TORCH_CHECK_VALUE(!bias_O.defined() || bias_O.sizes() == weight_OI.sizes().slice(0, 1), "linear: bias must be [", weight_OI.size(0), "], got ", bias_O.sizes());
   const auto bias = bias_O.defined() ? std::optional(bias_O) : std::nullopt;
-  return wants_gradient({x, weight_OI, bias_O}) ? LinearFunction::apply(x, weight_OI, bias) : product(x, weight_OI, bias);
+  if (wants_gradient({x, weight_OI, bias_O})) return LinearFunction::apply(x, weight_OI, bias);
+  return bf16_products ? product(bf16(x), bf16(weight_OI), bf16(bias)).to(at::kFloat) : product(x, weight_OI, bias);
 }
 
 }  // namespace ldlm

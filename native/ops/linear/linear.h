@@ -1,13 +1,30 @@
 // y = x W^T + b
 //   x [..., I] any float dtype      W [O, I], or a transposed view of [I, O]      b [O] or undefined      y [..., O]
 // Differentiable in all three. Saves x and W. On a CPU in fp32 the matrix products, forward and backward, are oneDNN's: libtorch's
-// own choice, MKL, takes 256-bit vectors on a CPU that Intel did not make, and was half as fast (docs/log.md).
+// own choice, MKL, takes 256-bit vectors on a CPU that Intel did not make, and was half as fast (docs/log.md). While Bf16Products lives
+// on the thread, they are in bf16, and x and W are saved in bf16.
 // Everything else, and a libtorch without oneDNN, takes the reference, at::linear.
 #pragma once
 
 #include "torch.h"
 
 namespace ldlm {
+
+// Enabled while it lives, on this thread; with `enabled` false it leaves everything as it is. Products of fp32 tensors on a CPU then round
+// their operands and results to bf16, sums within them are fp32; inputs, outputs and gradients stay fp32, and so does every other op.
+class Bf16Products {
+ public:
+  explicit Bf16Products(bool enabled);
+  ~Bf16Products();
+  Bf16Products(const Bf16Products&) = delete;
+  Bf16Products& operator=(const Bf16Products&) = delete;
+  static bool enabled();
+  // Whether this CPU multiplies bf16 itself (AVX512-BF16), which alone makes it faster.
+  static bool supported();
+
+ private:
+  bool before_;
+};
 
 Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O);
 // The gradient of W, dy^T x, for those who make gradients themselves: dy [M, O], x [M, I] -> [O, I]. Not differentiable.
