@@ -92,7 +92,7 @@ int64_t samples_together(const LDLM& model) {
   if (!model.dit.input.weight.device().is_cpu()) return 1;
   constexpr int64_t kMost = 4;
   auto generator = at::detail::createCPUGenerator(0);
-  const Tensor x = at::randn({kMost, model.config.latents, model.config.latent_width}, generator, model.dit.input.weight.options());
+  const Tensor x = at::randn({kMost, model.config.latents, model.config.latent_width}, generator, at::TensorOptions(at::kFloat));
   const DitCondition condition = conditions_of(model, {0.5}, x.device());
   const auto estimate = [&](int64_t together) {
     std::vector<Tensor> groups(static_cast<size_t>(kMost / together));

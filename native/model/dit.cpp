@@ -57,7 +57,7 @@ DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
 
 DitCondition DiT::condition(const Tensor& u_B) const {
   const RecordedModule record("modulation");
-  const Tensor features = at::silu(time_down(at::silu(time_up(time_features(u_B).to(time_up.weight.scalar_type())))));  // [B, C]
+  const Tensor features = at::silu(time_down(at::silu(time_up(time_features(u_B).to(time_up.bias.scalar_type())))));  // [B, C]
   DitCondition condition;
   for (const DitBlock& block : blocks) condition.blocks.push_back(split_modulation(block.modulation(features), features.size(1)));
   condition.output = split_modulation(output_modulation(features), features.size(1));
@@ -67,7 +67,7 @@ DitCondition DiT::condition(const Tensor& u_B) const {
 
 Tensor DiT::operator()(const Tensor& x_BND, const DitCondition& condition, const Tensor& self_condition_BND) const {
   const RecordedModule record("dit");
-  Tensor x = input(at::cat({x_BND, self_condition_BND}, -1).to(input.weight.scalar_type()));  // [B, N, C]
+  Tensor x = input(at::cat({x_BND, self_condition_BND}, -1).to(input.bias.scalar_type()));  // [B, N, C]
   for (size_t i = 0; i < blocks.size(); ++i) {
     std::vector<Tensor> inputs = {x};
     inputs.insert(inputs.end(), condition.blocks[i].begin(), condition.blocks[i].end());

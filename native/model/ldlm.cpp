@@ -44,6 +44,13 @@ LDLM clone_model(LDLM& model) {
   return copy;
 }
 
+void round_to_bf16(LDLM& model) {
+  model.visit("", [](const std::string& name, Tensor& parameter) {
+    const bool product = parameter.dim() == 2 && name.ends_with(".weight") && name != "token_decoder.head.weight";
+    if (parameter.is_cuda() || product) parameter = parameter.to(at::kBFloat16);
+  });
+}
+
 FeatureStatistics load_model(LDLM& model, const std::map<std::string, Tensor>& tensors, bool sampling_only) {
   at::NoGradGuard no_grad;
   size_t used = 0;

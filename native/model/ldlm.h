@@ -46,6 +46,10 @@ struct LDLM {
 // The same sizes and values in memory of its own: the EMA.
 LDLM clone_model(LDLM& model);
 
+// For sampling in bf16: all parameters on a GPU. On a CPU the matrices, since products alone gain there, but not the vocabulary's: with
+// logits rounded to bf16 the two best would often be equal.
+void round_to_bf16(LDLM& model);
+
 // Copies a checkpoint's tensors into the model, whose every parameter must be there in its shape, and nothing else with them.
 // Returns the feature statistics. An export for sampling holds neither them nor the latent encoder: allowed with `sampling_only`.
 FeatureStatistics load_model(LDLM& model, const std::map<std::string, Tensor>& tensors, bool sampling_only = false);

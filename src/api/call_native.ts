@@ -31,12 +31,12 @@ export function resolveDevice(device: 'auto' | 'cpu' | 'cuda'): 'cpu' | 'cuda' {
 
 /**
  * What to sample in: `auto` is bfloat16 on a GPU, where it is several times as fast, and float32 on a CPU.
- * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT for bfloat16 on a CPU
+ * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT for bfloat16 on a CPU that does not multiply it
  */
 export function resolveDtype(dtype: 'auto' | 'float32' | 'bfloat16', device: 'cpu' | 'cuda'): 'float32' | 'bfloat16' {
   if (dtype === 'auto') return device === 'cuda' ? 'bfloat16' : 'float32';
-  if (dtype === 'bfloat16' && device === 'cpu') {
-    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', 'dtype must be float32 for sampling on a cpu, got bfloat16. Leave it out, or use --device cuda');
+  if (dtype === 'bfloat16' && device === 'cpu' && !loadNative().cpuBfloat16) {
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', 'dtype must be float32 on a cpu without AVX512-BF16, where bfloat16 is slower, got bfloat16. Leave it out');
   }
   return dtype;
 }

@@ -49,7 +49,10 @@ export interface Reconstruction {
 
 export interface LoadOptions {
   device?: 'auto' | 'cpu' | 'cuda';
-  /** What the networks compute in: `auto` (default) is bfloat16 on a GPU and float32 on a CPU. The state of the sampler is float32 always. */
+  /**
+   * What the networks compute in: `auto` (default) is bfloat16 on a GPU and float32 on a CPU. bfloat16 on a CPU takes AVX512-BF16 and is for
+   * products of matrices alone. The state of the sampler is float32 always.
+   */
   dtype?: 'auto' | 'float32' | 'bfloat16';
   /** `ema` (default) or the raw weights of the last step. */
   weights?: 'ema' | 'raw';

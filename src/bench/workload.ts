@@ -3,6 +3,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { resolveDtype } from '../api/call_native.js';
 import { loadNative } from '../api/native.js';
 import type { NativeTrainerConfig } from '../api/native_types.js';
 import { type EncoderShape, hiddenStateIndex, resolveEncoder } from '../config/encoders.js';
@@ -78,9 +79,10 @@ function gpt2Like(shape: EncoderShape, length: number): EncoderShape {
 
 /**
  * The work of one benchmark. `folder` is where `writeFiles` puts the weights.
- * @throws LdlmError ERR_LDLM_CONFIG for sizes that do not fit together
+ * @throws LdlmError ERR_LDLM_CONFIG for sizes that do not fit together, ERR_LDLM_INVALID_ARGUMENT for a dtype that the machine has not
  */
 export async function createWork(options: WorkOptions, folder: string): Promise<Work> {
+  resolveDtype(options.dtype, options.device);
   const config = sized(options);
   const { model, train, diffusion, recipe } = config;
   const onCpu = options.device === 'cpu';

@@ -44,7 +44,7 @@ function withSizes(command: Command): Command {
     .option('--length <n>', 'tokens and latents of a sequence (default: the preset)', wholeNumber(1, 65535))
     .option('--width <n>', 'width of the DiT, heads of 64 (default: the preset)', wholeNumber(64))
     .addOption(new Option('--device <name>', 'where to compute').choices(['cpu', 'cuda']).default('cpu'))
-    .addOption(new Option('--dtype <name>', 'of training, and of sampling on a GPU').choices(['float32', 'bfloat16']).default('float32'))
+    .addOption(new Option('--dtype <name>', 'what products are computed in').choices(['float32', 'bfloat16']).default('float32'))
     .addOption(threadsOption())
     .option('--repeats <n>', 'rounds that are timed', wholeNumber(1), 7)
     .option('--json', 'print one JSON object instead of tables', false)

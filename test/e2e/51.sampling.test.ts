@@ -2,6 +2,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadNative } from '../../src/api/native.js';
 import { LDLM, type Sample, samplers } from '../../src/index.js';
 import { ldlm, ldlmOutput, LENGTH, makeTrainedWorld, parseLines, SETUP_MS, type TrainedWorld } from './fixture.js';
 
@@ -51,9 +52,19 @@ describe('ldlm sample', () => {
     expect((await model.sample({ ...options, seed: 4 })).samples.map(({ ids }) => ids)).not.toEqual(samples.map(({ ids }) => ids));
   });
 
-  it('refuses bf16 on a CPU, and another dtype', async () => {
-    const onCpu = await ldlm(['sample', '--model', world.run, '--device', 'cpu', '--dtype', 'bfloat16']);
-    expect(onCpu).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('error: dtype must be float32 for sampling on a cpu, got bfloat16') });
+  it('samples in bf16 where the CPU multiplies it, whatever --batch is; else it refuses', async () => {
+    const flags = ['sample', '--model', world.run, '--device', 'cpu', '--dtype', 'bfloat16', '--count', '8', '--steps', '6', '--seed', '7'];
+    const whole = await ldlm(flags);
+    if (loadNative().cpuBfloat16) {
+      expect(whole.code).toBe(0);
+      expect(whole.stdout).not.toBe(await ldlmOutput(flags.filter((flag) => flag !== '--dtype' && flag !== 'bfloat16')));
+      for (const batch of ['1', '3']) expect(await ldlmOutput([...flags, '--batch', batch])).toBe(whole.stdout);
+    } else {
+      expect(whole).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('error: dtype must be float32 on a cpu without AVX512-BF16') });
+    }
+  });
+
+  it('refuses another dtype', async () => {
     const half = await ldlm(['sample', '--model', world.run, '--dtype', 'float16']);
     expect(half).toMatchObject({ code: 2, stderr: expect.stringContaining('auto, float32, bfloat16') });
   });

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { loadNative } from '../../src/api/native.js';
 import { ldlm, start } from './fixture.js';
 import { packageRoot } from '../../src/api/package_root.js';
 
@@ -107,6 +108,12 @@ describe('ldlm bench', () => {
     expect(wrong.stderr).toMatch(/--against must be pytorch, pytorch-ar, or NAME\[@STEPS\]\[\/STRIDE\] with NAME of mdlm.*got 'ar@8'/);
     const training = await ldlm(['bench', 'train', ...SMALL, '--against', 'mdlm']);
     expect(training.stderr).toMatch(/--against must be pytorch, got 'mdlm'/);
+  });
+
+  it('samples in bf16 where the CPU multiplies it, else it refuses', async () => {
+    const { code, stdout, stderr } = await ldlm(['bench', 'sample', ...SMALL, '--count', '2', '--steps', '2', '--dtype', 'bfloat16', '--json']);
+    if (loadNative().cpuBfloat16) expect(JSON.parse(stdout)).toMatchObject({ dtype: 'bfloat16', unavailable: {} });
+    else expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('error: dtype must be float32 on a cpu without AVX512-BF16') });
   });
 
   it('refuses a length that a configuration cannot have', async () => {

@@ -176,18 +176,23 @@ TEST(JointTrainer, LearningRateRisesStaysAndFallsToNothing) {
 }
 
 // What must not change a bit does not in bf16 either.
-class JointTrainerInBothDtypes : public testing::TestWithParam<bool> {
+class InBothDtypes : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     if (GetParam() && !Bf16Products::supported()) GTEST_SKIP() << "needs a CPU with AVX512-BF16";
   }
+};
+std::string dtype_name(const testing::TestParamInfo<bool>& info) { return info.param ? "Bfloat16" : "Float32"; }
+
+class JointTrainerInBothDtypes : public InBothDtypes {
+ protected:
   static JointTrainerConfig config() {
     JointTrainerConfig config = full_config();
     config.train.bfloat16 = GetParam();
     return config;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Of, JointTrainerInBothDtypes, testing::Bool(), [](const auto& info) { return info.param ? "Bfloat16" : "Float32"; });
+INSTANTIATE_TEST_SUITE_P(Of, JointTrainerInBothDtypes, testing::Bool(), dtype_name);
 
 TEST_P(JointTrainerInBothDtypes, IsBitwiseTheSameForAnyNumberOfCores) {
   const int threads = at::get_num_threads();
@@ -279,10 +284,14 @@ TEST(LatentStatistics, GivesTheSpectrumLargestFirst) {
   EXPECT_NEAR(statistics.deviation, std::sqrt(14.0 / 4), 1e-9);
 }
 
-TEST(Generate, SamplesDoNotDependOnTheBatch) {
+class GenerateInBothDtypes : public InBothDtypes {};
+INSTANTIATE_TEST_SUITE_P(Of, GenerateInBothDtypes, testing::Bool(), dtype_name);
+
+TEST_P(GenerateInBothDtypes, SamplesDoNotDependOnTheBatch) {
   auto trainer = ready_trainer();
   for (int64_t k = 0; k < 20; ++k) trainer->step(batch_of(k));
   LDLM model = clone_model(trainer->model());
+  if (GetParam()) round_to_bf16(model);
   const NoiseSchedule schedule = {3};
   const auto always = [](int64_t, const Tensor&) { return true; };
   for (const SamplerKind sampler : {SamplerKind::kDdim, SamplerKind::kHeun, SamplerKind::kSde}) {

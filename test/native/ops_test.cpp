@@ -99,6 +99,14 @@ TEST(Linear, ProductsInBf16AreAsGoodAsTheReference) {
   EXPECT_TRUE(product().equal(exact));
 }
 
+TEST(Linear, TakesWeightsKeptInBf16) {
+  if (!Bf16Products::supported()) GTEST_SKIP() << "needs a CPU with AVX512-BF16";
+  const Tensor x = at::randn({5, 77}), weight = at::randn({33, 77}).to(at::kBFloat16), bias = at::randn({33}), y = ldlm::linear(x, weight, bias);
+  const Bf16Products bf16(true);
+  EXPECT_EQ(y.scalar_type(), at::kFloat);
+  EXPECT_TRUE(y.equal(ldlm::linear(x, weight.to(at::kFloat), bias)));
+}
+
 TEST(Linear, RowsDoNotDependOnTheirNumber) {
   for (const auto& [in, out] : {std::pair{128, 384}, {128, 512}, {512, 128}, {96, 288}, {768, 3072}}) {
     const Tensor x = at::randn({8 * 48, in}), weight = at::randn({out, in}), all = ldlm::linear(x, weight, {});

@@ -33,8 +33,8 @@ Tensor product(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bi
 
 bool takes_onednn(const Tensor& x, const Tensor& weight_OI) {
   // Decided by the layer, never by the number of rows: a sample must not round differently in a larger batch.
-  return fast_paths() && x.device().is_cpu() && x.scalar_type() == at::kFloat && weight_OI.scalar_type() == at::kFloat && x.numel() > 0 &&
-         at::globalContext().userEnabledMkldnn() && linear_pointwise();
+  const bool fits = multiplies_in_bf16(x, weight_OI) || (x.is_cpu() && x.scalar_type() == at::kFloat && weight_OI.scalar_type() == at::kFloat);
+  return fast_paths() && fits && x.numel() > 0 && at::globalContext().userEnabledMkldnn() && linear_pointwise();
 }
 
 Tensor bf16(const Tensor& t) { return t.to(at::kBFloat16); }
@@ -49,7 +49,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& weight_OI, const std::optional<Tensor>& bias_O) {
     context->saved_data["bias"] = bias_O.has_value();
-    if (!bf16_products) {
+    if (!multiplies_in_bf16(x, weight_OI)) {
       context->save_for_backward({x, weight_OI});
       return product(x, weight_OI, bias_O);
     }
@@ -72,6 +72,10 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
 
 }  // namespace
 
+bool multiplies_in_bf16(const Tensor& x, const Tensor& weight_OI) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat && (bf16_products || weight_OI.scalar_type() == at::kBFloat16);
+}
+
 Bf16Products::Bf16Products(bool enabled) : before_(bf16_products) { bf16_products = bf16_products || enabled; }
 Bf16Products::~Bf16Products() { bf16_products = before_; }
 bool Bf16Products::enabled() { return bf16_products; }
@@ -86,7 +90,7 @@ bool Bf16Products::supported() {
 
 Tensor weight_gradient(const Tensor& dy_MO, const Tensor& x_MI) {
   if (!takes_onednn(dy_MO, x_MI)) return at::matmul(dy_MO.t(), x_MI);
-  return bf16_products ? product_of_transposed(bf16(dy_MO), bf16(x_MI)).to(at::kFloat) : product_of_transposed(dy_MO, x_MI);
+  return multiplies_in_bf16(dy_MO, x_MI) ? product_of_transposed(bf16(dy_MO), bf16(x_MI)).to(at::kFloat) : product_of_transposed(dy_MO, x_MI);
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {
@@ -95,7 +99,7 @@ Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {
   TORCH_CHECK_VALUE(!bias_O.defined() || bias_O.sizes() == weight_OI.sizes().slice(0, 1), "linear: bias must be [", weight_OI.size(0), "], got ", bias_O.sizes());
   const auto bias = bias_O.defined() ? std::optional(bias_O) : std::nullopt;
   if (wants_gradient({x, weight_OI, bias_O})) return LinearFunction::apply(x, weight_OI, bias);
-  return bf16_products ? product(bf16(x), bf16(weight_OI), bf16(bias)).to(at::kFloat) : product(x, weight_OI, bias);
+  return multiplies_in_bf16(x, weight_OI) ? product(bf16(x), bf16(weight_OI), bf16(bias)).to(at::kFloat) : product(x, weight_OI, bias);
 }
 
 }  // namespace ldlm

@@ -1,8 +1,8 @@
 // y = x W^T + b
 //   x [..., I] any float dtype      W [O, I], or a transposed view of [I, O]      b [O] or undefined      y [..., O]
 // Differentiable in all three. Saves x and W. On a CPU in fp32 the matrix products, forward and backward, are oneDNN's: libtorch's
-// own choice, MKL, takes 256-bit vectors on a CPU that Intel did not make, and was half as fast (docs/log.md). While Bf16Products lives
-// on the thread, they are in bf16, and x and W are saved in bf16.
+// own choice, MKL, takes 256-bit vectors on a CPU that Intel did not make, and was half as fast (docs/log.md). They are in bf16 while
+// Bf16Products lives on the thread (x and W are then saved in bf16), or where W is bf16 and x fp32, as when sampling; y is fp32 then too.
 // Everything else, and a libtorch without oneDNN, takes the reference, at::linear.
 #pragma once
 
@@ -25,6 +25,8 @@ class Bf16Products {
  private:
   bool before_;
 };
+
+bool multiplies_in_bf16(const Tensor& x, const Tensor& weight_OI);
 
 Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O);
 // The gradient of W, dy^T x, for those who make gradients themselves: dy [M, O], x [M, I] -> [O, I]. Not differentiable.
