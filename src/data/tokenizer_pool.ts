@@ -93,6 +93,7 @@ class WorkerPool implements TokenizerPool {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { worker, waiting } of this.threads) {
       waiting.length = 0;
+      worker.removeAllListeners('message'); // an answer on its way when a failure elsewhere ends the pool has nobody left to take it
       worker.removeAllListeners('exit');
       await worker.terminate();
     }

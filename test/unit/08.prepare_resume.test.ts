@@ -11,6 +11,7 @@ import { prepare, type PrepareOptions } from '../../src/data/prepare.js';
 import { openShards } from '../../src/data/shards.js';
 import { generateStories } from '../../src/data/stories/generate.js';
 import { Tokenizer } from '../../src/data/tokenizer.js';
+import { openTokenizerPool } from '../../src/data/tokenizer_pool.js';
 import { trainByteLevelBpe } from '../../src/data/tokenizer_training.js';
 
 let corpus: string;
@@ -91,6 +92,21 @@ describe('prepare', () => {
     await make('full', { onNotice: (text) => notices.push(text) });
     expect(notices.join()).toMatch(/continues the unfinished run|^$/);
     expect(await fingerprint('full')).toEqual(await fingerprint('whole'));
+  });
+
+  it('ends its threads while they answer', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown): void => void uncaught.push(error);
+    process.prependListener('uncaughtExceptionMonitor', note);
+    for (let round = 0; round < 20; round++) {
+      const pool = await openTokenizerPool(tokenizer, 2);
+      const first = pool.encode(stories.slice(0, 20));
+      for (let block = 0; block < 20; block++) void pool.encode(stories.slice(20, 24));
+      await first;
+      await pool[Symbol.asyncDispose]();
+    }
+    process.removeListener('uncaughtExceptionMonitor', note);
+    expect(uncaught).toEqual([]);
   });
 
   it('stopped by a signal it keeps what was done', async () => {
