@@ -25,7 +25,7 @@ struct TrainConfig {
   OptimizerConfig optimizer;
   double ema;
   uint64_t seed;
-  bool bfloat16;   // autocast, CUDA only
+  bool bfloat16;   // on a GPU by autocast, on a CPU in the products alone
   bool recompute;  // activations of the blocks, in the backward pass
 };
 
