@@ -112,7 +112,7 @@ function progressOfRuns(): { update: (progress: AblationProgress) => void; stop:
   let shown: Progress | undefined;
   return {
     update({ variant, seed, run, runs, stage, stepsDone, steps }) {
-      shown ??= createProgress({ total: steps, unit: 'steps', label: 'ablation', start: stepsDone });
+      shown ??= createProgress({ total: steps, unit: 'steps', label: 'ablation', start: stepsDone, speedOverSeconds: Infinity });
       shown.update(stepsDone, { run: `${run}/${runs}`, variant, seed, now: stage });
     },
     stop: () => shown?.stop(),

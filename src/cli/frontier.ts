@@ -127,7 +127,7 @@ function progressOfPoints(): { update: (progress: FrontierProgress) => void; sto
   let shown: Progress | undefined;
   return {
     update({ model, setting, stage, evaluationsDone, evaluations }) {
-      shown ??= createProgress({ total: evaluations, unit: 'evaluations', label: 'frontier', start: evaluationsDone });
+      shown ??= createProgress({ total: evaluations, unit: 'evaluations', label: 'frontier', start: evaluationsDone, speedOverSeconds: Infinity });
       const eta = setting.eta === null ? {} : { eta: setting.eta };
       shown.update(evaluationsDone, { model, steps: setting.steps, ...eta, now: stage });
     },

@@ -15,6 +15,8 @@ export interface ProgressOptions {
   stream?: NodeJS.WriteStream;
   /** Seconds between plain lines; default 5. */
   lineEverySeconds?: number;
+  /** Seconds that the speed is a mean of, default 30. Infinity where work that counts no units lies between: judging between trainings. */
+  speedOverSeconds?: number;
 }
 
 /** Values shown behind the bar, in this order: { loss: '0.31', tokens: 12000 }. */
@@ -41,7 +43,7 @@ export function createProgress(options: ProgressOptions): Progress {
 }
 
 function createBar(options: ProgressOptions, stream: NodeJS.WriteStream): Progress {
-  const speed = new Speed(options.start ?? 0);
+  const speed = new Speed(options);
   const bar = new SingleBar({
     stream,
     format: '{label} {bar} {percentage} % | {text}',
@@ -71,7 +73,7 @@ function createBar(options: ProgressOptions, stream: NodeJS.WriteStream): Progre
 }
 
 function createLines(options: ProgressOptions, stream: NodeJS.WriteStream): Progress {
-  const speed = new Speed(options.start ?? 0);
+  const speed = new Speed(options);
   const everyMs = 1000 * (options.lineEverySeconds ?? 5);
   let due = Date.now() + everyMs;
   let last: string | undefined; // the state that no line has shown yet
@@ -115,11 +117,14 @@ function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** Speed over the last half minute: it follows changes, and a slow start is soon forgotten. */
+/** Speed over the last half minute, unless said otherwise: it follows changes, and a slow start is soon forgotten. */
 class Speed {
   private readonly marks: { at: number; done: number }[];
 
-  constructor(start: number) {
+  private readonly windowMs: number;
+
+  constructor({ start = 0, speedOverSeconds = 30 }: ProgressOptions) {
+    this.windowMs = 1000 * speedOverSeconds;
     this.marks = [{ at: performance.now(), done: start }];
   }
 
@@ -128,7 +133,7 @@ class Speed {
     // One mark every tenth of a second is enough, however often it is called; the newest one moves.
     if (this.marks.length > 1 && at - this.marks.at(-2)!.at < 100) this.marks.pop();
     this.marks.push({ at, done });
-    while (this.marks.length > 2 && at - this.marks[0]!.at > 30_000) this.marks.shift();
+    while (this.marks.length > 2 && at - this.marks[0]!.at > this.windowMs) this.marks.shift();
   }
 
   perSecond(): number {

@@ -65,6 +65,17 @@ describe('progress in a log', () => {
     progress.stop();
     expect(text()).toMatch(/^x 12 % \| 1260\/10000 steps \| 20\.0 steps\/s \| 7 min 17 s left\n$/);
   });
+
+  it('measures it over everything where work of another kind lies between', () => {
+    const { stream, text } = recorder(false);
+    const progress = createProgress({ total: 300, unit: 'steps', label: 'x', stream, lineEverySeconds: 1e9, speedOverSeconds: Infinity });
+    for (let second = 1; second <= 160; second++) {
+      vi.advanceTimersByTime(1000);
+      progress.update(Math.min(second, 100)); // and a minute without a step
+    }
+    progress.stop();
+    expect(text()).toBe('x 33 % | 100/300 steps | 0.625 steps/s | 5 min 20 s left\n');
+  });
 });
 
 describe('progress on a terminal', () => {
