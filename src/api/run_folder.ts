@@ -101,29 +101,29 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** Writes a checkpoint; `saveTensors` fills a folder. Returns the checkpoint's. */
+/** As `writeCheckpointFolder`, for an LDLM. */
 export function writeCheckpoint(
   run: string,
   config: LdlmConfig,
   encoder: EncoderShape,
   saveTensors: (folder: string) => Promise<TrainedState>,
-): Promise<{ folder: string; state: CheckpointState }> {
-  return writeCheckpointFolder(run, config, async (folder) => {
-    const { step, timesteps, lossByTimestep } = await saveTensors(folder);
-    return checkpointState(config, encoder, { step, timesteps, lossByTimestep });
-  });
+  beforeCommit?: (folder: string, state: CheckpointState) => Promise<void>,
+): Promise<string> {
+  return writeCheckpointFolder(run, config, async (folder) => checkpointState(config, encoder, await saveTensors(folder)), beforeCommit);
 }
 
 /**
  * Writes a checkpoint so that its name only ever stands for a complete one: `saveTensors` fills a temporary folder and gives the
- * state, the JSON files join it, everything is synced, renamed, and `latest` moves last. A failure leaves the run as it was: what was half
- * written goes, since on a full disk it would stand in the way of the next attempt.
+ * state, the JSON files join it, everything is synced, renamed, and `latest` moves last. `beforeCommit` gets the complete
+ * folder under its temporary name and sees to what must be on disk before the checkpoint counts. A failure leaves the run as it was: what was
+ * half written goes, since on a full disk it would stand in the way of the next attempt. Returns the checkpoint's folder.
  */
 export async function writeCheckpointFolder<State extends { step: number }>(
   run: string,
   config: object,
   saveTensors: (folder: string) => Promise<State>,
-): Promise<{ folder: string; state: State }> {
+  beforeCommit?: (folder: string, state: State) => Promise<void>,
+): Promise<string> {
   const temporary = join(run, 'checkpoints', `.writing-${process.pid}`);
   try {
     await rm(temporary, { recursive: true, force: true });
@@ -131,10 +131,11 @@ export async function writeCheckpointFolder<State extends { step: number }>(
     const state = await saveTensors(temporary);
     await writeJson(join(temporary, 'config.json'), config);
     await writeJson(join(temporary, 'state.json'), state);
+    await beforeCommit?.(temporary, state);
     const folder = checkpointFolder(run, state.step);
     await syncAndRename(temporary, folder, { replace: true });
     await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${state.step}\n`);
-    return { folder, state };
+    return folder;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first failure is the one to tell
     throw error;
@@ -188,11 +189,15 @@ export async function readMetrics(run: string): Promise<TrainMetrics[]> {
   });
 }
 
-/** Drops what a killed run left behind: unfinished checkpoint folders, and metrics of steps after the checkpoint. */
+/** Names of what is still being written, or was being replaced (data/atomic.ts). */
+const UNFINISHED = /^(\.writing-\d+|(latest|metrics\.jsonl|tokenizer\.json)\.\d+\.tmp|step-\d+\.\d+\.old)$/;
+
+/** Drops what a killed run left behind: unfinished files and checkpoint folders, and metrics of steps after the checkpoint. */
 export async function cleanRun(run: string, step: number): Promise<void> {
-  const checkpoints = join(run, 'checkpoints');
-  for (const name of (await exists(checkpoints)) ? await readdir(checkpoints) : []) {
-    if (name.startsWith('.writing-')) await rm(join(checkpoints, name), { recursive: true, force: true });
+  for (const folder of [run, join(run, 'checkpoints')]) {
+    for (const name of (await exists(folder)) ? await readdir(folder) : []) {
+      if (UNFINISHED.test(name)) await rm(join(folder, name), { recursive: true, force: true });
+    }
   }
   const metrics = join(run, 'metrics.jsonl');
   if (!(await exists(metrics))) return;

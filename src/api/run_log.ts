@@ -27,7 +27,7 @@ export class RunLog {
   }
 
   /** Gives `metrics` the warnings that they are the first to raise, and writes them; `state` is that of a checkpoint of the same step. */
-  async add(metrics: TrainMetrics, state: CheckpointState | undefined): Promise<void> {
+  async add(metrics: TrainMetrics, state?: CheckpointState): Promise<void> {
     this.history.push(metrics);
     const warnings = warningsAt(this.history, this.config).filter(({ kind }) => !this.warned.has(kind));
     if (warnings.length > 0) metrics.warnings = warnings;

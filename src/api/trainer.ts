@@ -124,15 +124,13 @@ export class JointTrainer implements AsyncDisposable {
         const milliseconds = performance.now() - since;
         const native = await callNative(() => this.native.metrics());
         const metrics = trainMetrics(native, { milliseconds, tokens: stepsSince * batch * data.length, waited });
-        let state: CheckpointState | undefined;
         if (save) {
           metrics.latent.spectrum = [...native.latentSpectrum].map((value) => Number(value.toPrecision(5)));
           metrics.accuracy = readableAccuracy(await callNative(() => this.native.diagnose(ids, lengths)));
-          ({ state } = await this.writeCheckpoint());
-          if (this.options.samples && !stop) metrics.samples = await this.sampleCheckpoint(this.options.samples);
-          metrics.saved = true;
+          await this.saveLogged(metrics, log, { samples: stop ? 0 : (this.options.samples ?? 0) });
+        } else {
+          await log.add(metrics);
         }
-        await log.add(metrics, state);
         yield metrics;
         if (stop) return;
         [since, stepsSince, waited] = [performance.now(), 0, 0];
@@ -143,17 +141,32 @@ export class JointTrainer implements AsyncDisposable {
   }
 
   /** Writes a checkpoint of the current step now and returns its folder. */
-  async save(): Promise<string> {
-    return (await this.writeCheckpoint()).folder;
+  save(): Promise<string> {
+    return this.writeCheckpoint();
   }
 
-  private writeCheckpoint(): ReturnType<typeof writeCheckpoint> {
-    return writeCheckpoint(this.out, this.config, this.encoder.shape, (folder) => callNative(() => this.native.save(folder)));
+  private writeCheckpoint(beforeCommit?: (folder: string, state: CheckpointState) => Promise<void>): Promise<string> {
+    return writeCheckpoint(this.out, this.config, this.encoder.shape, (folder) => callNative(() => this.native.save(folder)), beforeCommit);
   }
 
-  private async sampleCheckpoint(count: number): Promise<string[]> {
+  // The line of the log comes before the checkpoint: killed in between, the run goes on from the checkpoint before and drops the line,
+  // while a line that came after would be missing for good.
+  private async saveLogged(metrics: TrainMetrics, log: RunLog, { samples }: { samples: number }): Promise<void> {
+    metrics.saved = true;
+    let failure: unknown; // to sample may take more memory than there is: the checkpoint must not go with it
+    await this.writeCheckpoint(async (folder, state) => {
+      if (samples > 0) {
+        const texts = await this.sampleCheckpoint(folder, samples).catch((error: unknown) => void (failure = error));
+        if (texts) metrics.samples = texts;
+      }
+      await log.add(metrics, state);
+    });
+    if (failure !== undefined) throw failure;
+  }
+
+  private async sampleCheckpoint(folder: string, count: number): Promise<string[]> {
     const { device, seed } = this.config.train;
-    await using model = await LDLM.load(this.out, { device });
+    await using model = await LDLM.load(folder, { device });
     return (await model.sample({ count, seed })).texts;
   }
 

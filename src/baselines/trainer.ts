@@ -98,9 +98,11 @@ export class BaselineTrainer implements AsyncDisposable {
         const save = stop || this.stepsDone % saveEvery === 0;
         if (!save && this.stepsDone % logEvery !== 0) continue;
         const milliseconds = performance.now() - since;
-        if (save) await this.save(budget.spent());
-        const metrics = this.readable(last, { milliseconds, stepsSince, waited, save, spent: budget.spent() });
+        const spent = budget.spent();
+        const metrics = this.readable(last, { milliseconds, stepsSince, waited, save, spent });
+        // Before the checkpoint: a line without its checkpoint is dropped by the next start, one that is missing stays so.
         await logMetrics(this.out, metrics);
+        if (save) await this.save(spent);
         yield { ...metrics, done: budget.done(this.stepsDone) };
         if (stop) return;
         [since, stepsSince, waited] = [performance.now(), 0, 0];
@@ -119,14 +121,13 @@ export class BaselineTrainer implements AsyncDisposable {
     return this.dispose();
   }
 
-  private async save(spent: Spent): Promise<string> {
+  private save(spent: Spent): Promise<string> {
     const { batch, seed } = this.config.train;
-    const { folder } = await writeCheckpointFolder(this.out, this.config, async (folder) => {
+    return writeCheckpointFolder(this.out, this.config, async (folder) => {
       await callNative(() => this.native.save(folder));
       const step = this.stepsDone;
       return { step, seed, dataPosition: step * batch, ...spent, vocabulary: this.data.vocabulary, endId: this.data.manifest.endId };
     });
-    return folder;
   }
 
   private readable(

@@ -99,14 +99,16 @@ describe('resuming', () => {
     expect(stderr).toMatch(/error: model must be as in the checkpoint to resume, .*"latents":16.* got .*"latents":8/);
   });
 
-  it('ignores and removes a checkpoint that was half written', async () => {
+  it('ignores and removes what was half written', async () => {
     const out = await world.copyOfRun('half-written');
     const half = join(out, 'checkpoints', '.writing-1');
     await mkdir(half);
     await writeFile(join(half, 'model.safetensors'), 'cut');
+    const cut = [join(out, 'checkpoints', 'latest.1.tmp'), join(out, 'metrics.jsonl.1.tmp')];
+    for (const file of cut) await writeFile(file, 'cut');
     await appendFile(join(out, 'metrics.jsonl'), '{"step":41,"loss":{"diffu');
     await ldlmOutput(world.train(out, '--resume', 'must', ...set('train.steps=45')));
-    expect(await exists(half)).toBe(false);
+    for (const path of [half, ...cut]) expect(await exists(path), path).toBe(false);
     expect((await readMetrics(out)).map(({ step }) => step).slice(-2)).toEqual([40, 45]);
   });
 });
