@@ -66,6 +66,15 @@ TEST_F(Cuda, GatedAddIsAsGoodAsTheReferenceOnSlicesOfAProjection) {
   }
 }
 
+TEST_F(Cuda, GatedAddTakesAGateThatSamplesShare) {
+  const Tensor x = at::randn({3, 131, 768}, on_gpu(at::kFloat)), gate = at::randn({1, 1, 768}, x.options()), f = at::randn_like(x);
+  EXPECT_LT(test::max_difference(gated_add(x, gate, f).cpu(), gated_add_reference(x, gate, f).cpu()), 1e-6);
+  const Tensor wanted = gate.clone().requires_grad_(), given = gate.clone().requires_grad_();
+  gated_add_reference(x, wanted, f).sum().backward();
+  gated_add(x, given, f).sum().backward();
+  EXPECT_LT(test::max_difference(given.grad().cpu(), wanted.grad().cpu()), 1e-4);
+}
+
 TEST_F(Cuda, AttentionIsAsGoodAsTheReference) {
   constexpr int64_t kHeads = 3;
   for (const int64_t width : {16, 32, 64, 128}) {

@@ -1,7 +1,7 @@
 // y = x + gate f                                                   (the residual of an adaLN block, Peebles & Xie 2023, section 3.2)
 //   x, f  [B, N, C]  any dtype      gate  [B, 1, C] or [1, 1, C]      y  [B, N, C]
-// Differentiable in all three. libtorch's addcmul; on a GPU with a backward kernel of our own, which reads dy and f once where autograd's
-// chain passes over them six times. It takes gates of every sample, fp32 or bf16, dense, width a multiple of 8 and at most 2048.
+// Differentiable in all three. libtorch's addcmul; on a GPU kernels of our own: forward with accesses of 16 bytes, backward reading dy and f
+// once where autograd's chain passes over them six times. They take fp32 or bf16, dense, width a multiple of 8 and at most 2048.
 #pragma once
 
 #include "torch.h"
