@@ -3,7 +3,7 @@
 import { type AblationRow, columns } from './ablation_summary.js';
 import { dot, line, picture, rangeOf, scale, text, ticks } from './chart.js';
 
-const size = { left: 170, panel: 150, gap: 18, row: 24, top: 64, bottom: 34 };
+const size = { left: 170, panel: 150, gap: 36, row: 24, top: 64, bottom: 34 };
 /** Panels side by side; the others follow below. */
 const PANELS_IN_A_ROW = 6;
 
