@@ -107,22 +107,22 @@ export function writeCheckpoint(
   config: LdlmConfig,
   encoder: EncoderShape,
   saveTensors: (folder: string) => Promise<TrainedState>,
-  beforeCommit?: (folder: string, state: CheckpointState) => Promise<void>,
+  beforeCommit?: (state: CheckpointState) => Promise<void>,
 ): Promise<string> {
   return writeCheckpointFolder(run, config, async (folder) => checkpointState(config, encoder, await saveTensors(folder)), beforeCommit);
 }
 
 /**
  * Writes a checkpoint so that its name only ever stands for a complete one: `saveTensors` fills a temporary folder and gives the
- * state, the JSON files join it, everything is synced, renamed, and `latest` moves last. `beforeCommit` gets the complete
- * folder under its temporary name and sees to what must be on disk before the checkpoint counts. A failure leaves the run as it was: what was
- * half written goes, since on a full disk it would stand in the way of the next attempt. Returns the checkpoint's folder.
+ * state, the JSON files join it, everything is synced, renamed, and `latest` moves last. `beforeCommit` gets the state of the complete folder
+ * and sees to what must be on disk before the checkpoint counts. A failure leaves the checkpoints as they were: what was half written goes,
+ * since on a full disk it would stand in the way of the next attempt. Returns the checkpoint's folder.
  */
 export async function writeCheckpointFolder<State extends { step: number }>(
   run: string,
   config: object,
   saveTensors: (folder: string) => Promise<State>,
-  beforeCommit?: (folder: string, state: State) => Promise<void>,
+  beforeCommit?: (state: State) => Promise<void>,
 ): Promise<string> {
   const temporary = join(run, 'checkpoints', `.writing-${process.pid}`);
   try {
@@ -131,7 +131,7 @@ export async function writeCheckpointFolder<State extends { step: number }>(
     const state = await saveTensors(temporary);
     await writeJson(join(temporary, 'config.json'), config);
     await writeJson(join(temporary, 'state.json'), state);
-    await beforeCommit?.(temporary, state);
+    await beforeCommit?.(state);
     const folder = checkpointFolder(run, state.step);
     await syncAndRename(temporary, folder, { replace: true });
     await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${state.step}\n`);
@@ -165,14 +165,15 @@ async function writeJson(file: string, value: unknown): Promise<void> {
   await writeFile(file, JSON.stringify(value, null, 2) + '\n').catch(ioError(file, 'a file that can be written'));
 }
 
-/** Adds a line to RUN/metrics.jsonl. */
-export async function logMetrics(run: string, metrics: object): Promise<void> {
+/** Adds a line to RUN/metrics.jsonl; that of a checkpoint (`saved`) is forced to the disk, as the checkpoint will be. */
+export async function logMetrics(run: string, metrics: { step: number; saved?: boolean; samples?: string[] }): Promise<void> {
   const file = join(run, 'metrics.jsonl');
-  await appendFile(file, JSON.stringify(metrics) + '\n').catch(ioError(file, 'a file that can be written'));
+  await appendFile(file, JSON.stringify(metrics) + '\n', { flush: metrics.saved === true }).catch(ioError(file, 'a file that can be written'));
 }
 
 /**
- * The lines of RUN/metrics.jsonl; none if there is no such file. A last line that is still being written is left out.
+ * The steps of RUN/metrics.jsonl; none if there is no such file. Samples come in a line of their own behind that of their checkpoint, and
+ * belong to it. A last line that is still being written is left out.
  * @throws LdlmError ERR_LDLM_IO naming a line that is broken
  */
 export async function readMetrics(run: string): Promise<TrainMetrics[]> {
@@ -180,13 +181,24 @@ export async function readMetrics(run: string): Promise<TrainMetrics[]> {
   if (!(await exists(file))) return [];
   const lines = (await readFile(file, 'utf8').catch(ioError(file, 'a file that can be read'))).split('\n');
   const complete = lines.slice(0, -1); // what follows the last line end is empty or cut
-  return complete.map((line, index) => {
+  const parsed = complete.map((line, index) => {
     try {
       return JSON.parse(line) as TrainMetrics;
     } catch (cause) {
       throw new LdlmError('ERR_LDLM_IO', `${file}:${index + 1} must be a JSON object, got '${line.slice(0, 60)}'. Delete the line`, { cause });
     }
   });
+  const steps: TrainMetrics[] = [];
+  for (const line of parsed) {
+    const last = steps.at(-1);
+    if (last?.step !== line.step) {
+      steps.push(line);
+      continue;
+    }
+    const warnings = [...(last.warnings ?? []), ...(line.warnings ?? [])];
+    Object.assign(last, line, warnings.length > 0 && { warnings });
+  }
+  return steps;
 }
 
 /** Names of what is still being written, or was being replaced (data/atomic.ts). */

@@ -2,8 +2,8 @@
 // sees, once of each kind.
 
 import type { LdlmConfig } from '../config/types.js';
-import { warningsAt, type WarningKind } from '../watch/collapse_alarm.js';
-import { configurationText, summaryOf } from '../watch/run_summary.js';
+import { type CollapseWarning, warningsAt, type WarningKind } from '../watch/collapse_alarm.js';
+import { configurationText, samplesText, summaryOf, warningTexts } from '../watch/run_summary.js';
 import { TensorboardLog } from '../watch/tensorboard_log.js';
 import { type CheckpointState, logMetrics, readMetrics } from './run_folder.js';
 import type { TrainMetrics } from './train_metrics.js';
@@ -29,10 +29,24 @@ export class RunLog {
   /** Gives `metrics` the warnings that they are the first to raise, and writes them; `state` is that of a checkpoint of the same step. */
   async add(metrics: TrainMetrics, state?: CheckpointState): Promise<void> {
     this.history.push(metrics);
-    const warnings = warningsAt(this.history, this.config).filter(({ kind }) => !this.warned.has(kind));
+    const warnings = this.newWarnings();
     if (warnings.length > 0) metrics.warnings = warnings;
-    for (const { kind } of warnings) this.warned.add(kind);
     await logMetrics(this.run, metrics);
     await this.tensorboard?.add(metrics.step, summaryOf(metrics, this.config, state));
+  }
+
+  /** Gives the metrics that were added last the texts sampled from their checkpoint, and writes these as a line of their own. */
+  async addSamples(metrics: TrainMetrics, samples: string[]): Promise<void> {
+    metrics.samples = samples;
+    const warnings = this.newWarnings();
+    if (warnings.length > 0) metrics.warnings = [...(metrics.warnings ?? []), ...warnings];
+    await logMetrics(this.run, { step: metrics.step, samples, ...(warnings.length > 0 && { warnings }) });
+    await this.tensorboard?.add(metrics.step, [...samplesText(samples), ...warningTexts(warnings)]);
+  }
+
+  private newWarnings(): CollapseWarning[] {
+    const warnings = warningsAt(this.history, this.config).filter(({ kind }) => !this.warned.has(kind));
+    for (const { kind } of warnings) this.warned.add(kind);
+    return warnings;
   }
 }

@@ -145,28 +145,23 @@ export class JointTrainer implements AsyncDisposable {
     return this.writeCheckpoint();
   }
 
-  private writeCheckpoint(beforeCommit?: (folder: string, state: CheckpointState) => Promise<void>): Promise<string> {
+  private writeCheckpoint(beforeCommit?: (state: CheckpointState) => Promise<void>): Promise<string> {
     return writeCheckpoint(this.out, this.config, this.encoder.shape, (folder) => callNative(() => this.native.save(folder)), beforeCommit);
   }
 
   // The line of the log comes before the checkpoint: killed in between, the run goes on from the checkpoint before and drops the line,
-  // while a line that came after would be missing for good.
+  // while a line that came after would be missing for good. Samples come last: they may take more memory than there is.
   private async saveLogged(metrics: TrainMetrics, log: RunLog, { samples }: { samples: number }): Promise<void> {
     metrics.saved = true;
-    let failure: unknown; // to sample may take more memory than there is: the checkpoint must not go with it
-    await this.writeCheckpoint(async (folder, state) => {
-      if (samples > 0) {
-        const texts = await this.sampleCheckpoint(folder, samples).catch((error: unknown) => void (failure = error));
-        if (texts) metrics.samples = texts;
-      }
-      await log.add(metrics, state);
-    });
+    let failure: unknown; // a log that cannot be written must not take the checkpoint with it
+    await this.writeCheckpoint((state) => log.add(metrics, state).catch((error: unknown) => void (failure = error)));
     if (failure !== undefined) throw failure;
+    if (samples > 0) await log.addSamples(metrics, await this.sampleCheckpoint(samples));
   }
 
-  private async sampleCheckpoint(folder: string, count: number): Promise<string[]> {
+  private async sampleCheckpoint(count: number): Promise<string[]> {
     const { device, seed } = this.config.train;
-    await using model = await LDLM.load(folder, { device });
+    await using model = await LDLM.load(this.out, { device });
     return (await model.sample({ count, seed })).texts;
   }
 

@@ -10,7 +10,7 @@ import { batches } from '../data/batches.js';
 import { type FolderLock, lockFolder } from '../data/lock.js';
 import type { Shards } from '../data/shards.js';
 import { Budget, type Spent, type TimeLimit } from './budget.js';
-import { type BaselineCheckpoint, latestBaseline } from './checkpoint.js';
+import { type BaselineCheckpoint, type BaselineState, latestBaseline } from './checkpoint.js';
 import { type BaselineConfig, countParameters, nativeModel, parseBaselineConfig } from './config.js';
 import { loadBaselines, type NativeBaselineStep, type NativeBaselineTrainer } from './native.js';
 
@@ -100,9 +100,8 @@ export class BaselineTrainer implements AsyncDisposable {
         const milliseconds = performance.now() - since;
         const spent = budget.spent();
         const metrics = this.readable(last, { milliseconds, stepsSince, waited, save, spent });
-        // Before the checkpoint: a line without its checkpoint is dropped by the next start, one that is missing stays so.
-        await logMetrics(this.out, metrics);
-        if (save) await this.save(spent);
+        if (save) await this.saveLogged(metrics, spent);
+        else await logMetrics(this.out, metrics);
         yield { ...metrics, done: budget.done(this.stepsDone) };
         if (stop) return;
         [since, stepsSince, waited] = [performance.now(), 0, 0];
@@ -121,13 +120,17 @@ export class BaselineTrainer implements AsyncDisposable {
     return this.dispose();
   }
 
-  private save(spent: Spent): Promise<string> {
+  // The line of the log first, as in JointTrainer.
+  private async saveLogged(metrics: BaselineMetrics, spent: Spent): Promise<void> {
     const { batch, seed } = this.config.train;
-    return writeCheckpointFolder(this.out, this.config, async (folder) => {
+    const saveTensors = async (folder: string): Promise<BaselineState> => {
       await callNative(() => this.native.save(folder));
       const step = this.stepsDone;
       return { step, seed, dataPosition: step * batch, ...spent, vocabulary: this.data.vocabulary, endId: this.data.manifest.endId };
-    });
+    };
+    let failure: unknown;
+    await writeCheckpointFolder(this.out, this.config, saveTensors, () => logMetrics(this.out, metrics).catch((error: unknown) => void (failure = error)));
+    if (failure !== undefined) throw failure;
   }
 
   private readable(

@@ -1,10 +1,10 @@
 // A logged step as TensorBoard values: every figure of metrics.jsonl as a curve, and at checkpoints the loss and the density of timesteps
-// over u, the spectrum of the latents and the sampled texts.
+// over u and the spectrum of the latents. Sampled texts come by themselves.
 
 import type { CheckpointState } from '../api/run_folder.js';
 import type { TrainMetrics } from '../api/train_metrics.js';
 import type { LdlmConfig } from '../config/types.js';
-import { describeWarning } from './collapse_alarm.js';
+import { type CollapseWarning, describeWarning } from './collapse_alarm.js';
 import type { Histogram, SummaryValue } from './tensorboard_event.js';
 
 export function summaryOf(metrics: TrainMetrics, config: LdlmConfig, state: CheckpointState | undefined): SummaryValue[] {
@@ -13,9 +13,16 @@ export function summaryOf(metrics: TrainMetrics, config: LdlmConfig, state: Chec
     ...Object.entries(curvesOf(metrics, config)).map(([tag, scalar]) => ({ tag, scalar })),
     ...(state ? timestepHistograms(state) : []),
     ...(spectrum ? [{ tag: 'latent/spectrum', histogram: bars(spectrum.length, spectrum) }] : []),
-    ...(metrics.samples ? [{ tag: 'samples', texts: metrics.samples.map(asWritten) }] : []),
-    ...(metrics.warnings ?? []).map((warning) => ({ tag: `warnings/${warning.kind}`, texts: [describeWarning(warning)] })),
+    ...warningTexts(metrics.warnings ?? []),
   ];
+}
+
+export function samplesText(samples: readonly string[]): SummaryValue[] {
+  return [{ tag: 'samples', texts: samples.map(asWritten) }];
+}
+
+export function warningTexts(warnings: readonly CollapseWarning[]): SummaryValue[] {
+  return warnings.map((warning) => ({ tag: `warnings/${warning.kind}`, texts: [describeWarning(warning)] }));
 }
 
 export function configurationText(config: LdlmConfig): SummaryValue {

@@ -5,6 +5,7 @@ import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrainMetrics } from '../../src/api/train_metrics.js';
+import { readMetrics as metricsOf } from '../../src/api/run_folder.js';
 import { packageRoot } from '../../src/api/package_root.js';
 import { findChromium, visit } from '../unit/browser.js';
 import { ldlm, ldlmOutput, makeWorld, parseLines, SETUP_MS, type World } from './fixture.js';
@@ -12,7 +13,6 @@ import { ldlm, ldlmOutput, makeWorld, parseLines, SETUP_MS, type World } from '.
 let world: World;
 let run: string;
 const train = (out: string, ...more: string[]): string[] => ['train', '--config', world.configFile, '--out', out, ...more];
-const metricsOf = async (folder: string): Promise<TrainMetrics[]> => parseLines(await readFile(join(folder, 'metrics.jsonl'), 'utf8'));
 const eventFiles = async (folder: string): Promise<string[]> => (await readdir(folder)).filter((name) => name.includes('tfevents'));
 
 beforeAll(async () => {

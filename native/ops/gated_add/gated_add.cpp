@@ -49,8 +49,9 @@ bool fits_kernel(const Tensor& x, const Tensor& gate, const Tensor& f) {
   for (const Tensor& t : {x, gate, f}) {
     if (!t.is_cuda() || !has_number_type(t) || t.scalar_type() != f.scalar_type() || !has_aligned_rows(t)) return false;
   }
-  return fast_paths() && f.numel() > 0 && x.is_contiguous() && f.is_contiguous() && x.sizes() == f.sizes() &&
-         (gate.size(0) == f.size(0) || gate.size(0) == 1) && f.size(2) % 8 == 0 && f.size(2) <= kGatedAddWidest;
+  const bool one_gate_a_sample = gate.dim() == 3 && (gate.size(0) == f.size(0) || gate.size(0) == 1) && gate.size(1) == 1 && gate.size(2) == f.size(2);
+  return fast_paths() && f.numel() > 0 && x.is_contiguous() && f.is_contiguous() && x.sizes() == f.sizes() && one_gate_a_sample &&
+         f.size(2) % 8 == 0 && f.size(2) <= kGatedAddWidest;
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ struct GatedAdd {
 
 constexpr int64_t kGatedAddWidest = 2048;
 
-// y = x + gate f, all [samples, rows, width].
+// y = x + gate f; x, f and y are [samples, rows, width], gate is [samples, width].
 cudaError_t launch_gated_add_forward(const GatedAdd& op, const void* x, void* y, cudaStream_t stream);
 
 // How many parts the rows of a sample are summed in.
