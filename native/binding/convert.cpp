@@ -164,7 +164,8 @@ ModelConfig to_model_config(ObjectReader reader) {
                               to_stack(reader.object("latentDecoder")),
                               to_stack(reader.object("tokenDecoder")),
                               to_dit(reader.object("dit")),
-                              reader.boolean("freeScale")};
+                              reader.boolean("freeScale"),
+                              reader.number("stagger")};
   reader.finish();
   return config;
 }

@@ -22,6 +22,23 @@ Tensor sample_ddim(const DenoiseFn& denoise, const NoiseSchedule& schedule, cons
   return z0_hat;
 }
 
+Tensor sample_staggered(const DenoiseFn& denoise, const NoiseSchedule& schedule, const TimesFn& times, const std::vector<double>& grid, Tensor x,
+                        double eta, const NoiseFn& noise) {
+  Tensor z0_hat = denoise(x, grid[0]);
+  for (size_t k = 0; k + 1 < grid.size(); ++k) {
+    const Tensor now = times(grid[k]), next = times(grid[k + 1]);
+    const Tensor a = schedule.signal(now), s = schedule.noise(now), a_next = schedule.signal(next), s_next = schedule.noise(next);
+    // 0 for a position whose time stays: it is clean already, or its turn has not come.
+    const Tensor deviation = eta * s_next / s * at::sqrt((1 - (a / a_next).square()).clamp_min(0));
+    const Tensor direction = at::sqrt((s_next.square() - deviation.square()).clamp_min(0));
+    const auto like_x = [&](const Tensor& coefficient) { return coefficient.to(x.options()); };
+    x = like_x(direction / s) * x + like_x(a_next - direction / s * a) * z0_hat;
+    if (eta > 0) x = x + like_x(deviation) * noise(static_cast<int64_t>(k));
+    z0_hat = denoise(x, grid[k + 1]);
+  }
+  return z0_hat;
+}
+
 Tensor sample_heun(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x) {
   Tensor z0_hat = denoise(x, grid[0]);
   for (size_t k = 0; k + 1 < grid.size(); ++k) {

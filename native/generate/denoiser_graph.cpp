@@ -22,6 +22,7 @@ DitCondition map_condition(const DitCondition& condition, const std::function<Te
   for (const auto& block : condition.blocks) mapped.blocks.push_back(all(block));
   mapped.output = all(condition.output);
   mapped.skip = all(condition.skip);
+  if (condition.place.defined()) mapped.place = f(condition.place);
   return mapped;
 }
 
@@ -29,15 +30,16 @@ DitCondition map_condition(const DitCondition& condition, const std::function<Te
 
 Tensor joined(const DitCondition& conditions) {
   std::vector<Tensor> vectors;
-  map_condition(conditions, [&](const Tensor& t) { return vectors.emplace_back(t); });
+  map_condition(conditions, [&](const Tensor& t) { return vectors.emplace_back(t.flatten(1).unsqueeze(1)); });
   return at::cat(vectors, -1);
 }
 
 DitCondition taken_apart(const Tensor& vectors_S1T, const DitCondition& like) {
   int64_t first = 0;
   return map_condition(like, [&](const Tensor& t) {
-    first += t.size(-1);
-    return vectors_S1T.narrow(-1, first - t.size(-1), t.size(-1));
+    const int64_t width = t.size(1) * t.size(2);
+    first += width;
+    return vectors_S1T.narrow(-1, first - width, width).unflatten(-1, {t.size(1), t.size(2)}).squeeze(1);
   });
 }
 

@@ -37,23 +37,21 @@ DitCondition conditions_of(const LDLM& model, const std::vector<double>& times, 
 class StepConditions {
  public:
   StepConditions(const LDLM& model, const std::vector<double>& grid, const at::Device& device)
-      : model_(model), grid_(grid), device_(device) {
+      : model_(model), grid_(grid), device_(device), chunk_length_(model.config.stagger > 0 ? 8 : 64) {
     load(0);
   }
   // All vectors of the step at time u side by side, [1, 1, T].
   Tensor joined_at(double u) {
     const auto step = std::lower_bound(grid_.begin(), grid_.end(), u, std::greater<>()) - grid_.begin();  // the grid falls
-    if (step / kTogether != chunk_) load(step / kTogether);
-    return vectors_S1T_.narrow(0, step % kTogether, 1);
+    if (step / chunk_length_ != chunk_) load(step / chunk_length_);
+    return vectors_S1T_.narrow(0, step % chunk_length_, 1);
   }
   DitCondition at(double u) { return taken_apart(joined_at(u), conditions_); }
   const DitCondition& any() const { return conditions_; }
 
  private:
-  static constexpr int64_t kTogether = 64;
-
   void load(int64_t chunk) {
-    const auto first = grid_.begin() + chunk * kTogether, last = std::min(first + kTogether, grid_.end());
+    const auto first = grid_.begin() + chunk * chunk_length_, last = std::min(first + chunk_length_, grid_.end());
     conditions_ = conditions_of(model_, {first, last}, device_);
     vectors_S1T_ = joined(conditions_);
     chunk_ = chunk;
@@ -62,6 +60,7 @@ class StepConditions {
   const LDLM& model_;
   const std::vector<double>& grid_;
   at::Device device_;
+  int64_t chunk_length_;  // steps; fewer where every position has vectors of its own
   int64_t chunk_ = -1;
   DitCondition conditions_;
   Tensor vectors_S1T_;
@@ -153,7 +152,10 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
   const NoiseFn step_noise = [&](int64_t k) { return noise(RandomPurpose::kSamplerNoise, k); };
 
   const Tensor start = request.temperature * noise(RandomPurpose::kInitialNoise, 0);  // times 1 changes no bit
-  const Tensor z0_hat = heun                                   ? sample_heun(denoise, schedule, grid, start)
+  const TimesFn times = [&](double u) { return model.dit.times(at::full({1}, u, at::kDouble)).squeeze(0); };
+  TORCH_CHECK_VALUE(model.config.stagger == 0 || request.sampler == SamplerKind::kDdim, "a model with stagger must be sampled with ddim or ddpm");
+  const Tensor z0_hat = model.config.stagger > 0 ? sample_staggered(denoise, schedule, times, grid, start, request.eta, step_noise)
+                        : heun                                   ? sample_heun(denoise, schedule, grid, start)
                         : request.sampler == SamplerKind::kDpmpp ? sample_dpmpp(denoise, schedule, grid, start, request.eta, step_noise)
                         : request.sampler == SamplerKind::kSde ? sample_sde(denoise, schedule, grid, start, step_noise)
                                                                : sample_ddim(denoise, schedule, grid, start, request.eta, step_noise);

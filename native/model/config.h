@@ -22,6 +22,7 @@ struct ModelConfig {
   StackConfig latent_encoder, latent_decoder, token_decoder;
   DitConfig dit;
   bool free_scale;  // z0 without its final RMS norm
+  double stagger;   // how much later the last latent is denoised than the first (DiT::times)
 };
 
 }  // namespace ldlm

@@ -45,7 +45,9 @@ void DitBlock::visit(const std::string& prefix, const ParameterVisitor& visitor)
 }
 
 DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
-    : rotary(config.latents, config.dit.width / config.dit.heads, options),
+    : positions(config.latents),
+      stagger(config.stagger),
+      rotary(config.latents, config.dit.width / config.dit.heads, options),
       input(2 * config.latent_width, config.dit.width, true, options),
       time_up(kTimeFeatures, config.dit.width, true, options),
       time_down(config.dit.width, config.dit.width, true, options),
@@ -55,19 +57,34 @@ DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
   for (int64_t i = 0; i < config.dit.layers; ++i) blocks.emplace_back(config.dit.width, config.dit.heads, options);
 }
 
+Tensor DiT::times(const Tensor& u_B) const {
+  if (stagger == 0) return u_B.view({-1, 1, 1});
+  // At 0 and 1 noise and signal vanish, and the solver divides by both.
+  constexpr double kFirst = 1e-3, kLast = 1 - 1e-3;
+  const Tensor late_N = stagger * (1 - at::arange(positions, u_B.options()) / static_cast<double>(std::max<int64_t>(1, positions - 1)));
+  return ((1 + stagger) * u_B.unsqueeze(1) - late_N).clamp(kFirst, kLast).unsqueeze(-1);
+}
+
 DitCondition DiT::condition(const Tensor& u_B) const {
   const RecordedModule record("modulation");
-  const Tensor features = at::silu(time_down(at::silu(time_up(time_features(u_B).to(time_up.bias.scalar_type())))));  // [B, C]
+  const auto features_of = [&](const Tensor& u) { return at::silu(time_down(at::silu(time_up(time_features(u).to(time_up.bias.scalar_type()))))); };
+  const Tensor features = features_of(u_B);  // [B, C]
   DitCondition condition;
   for (const DitBlock& block : blocks) condition.blocks.push_back(split_modulation(block.modulation(features), features.size(1)));
   condition.output = split_modulation(output_modulation(features), features.size(1));
-  condition.skip = split_modulation(skip(features), output.weight.size(0));
+  if (stagger == 0) {
+    condition.skip = split_modulation(skip(features), output.weight.size(0));
+  } else {
+    condition.place = features_of(times(u_B).flatten()).view({u_B.size(0), positions, -1});
+    condition.skip = skip(condition.place).split(output.weight.size(0), -1);
+  }
   return condition;
 }
 
 Tensor DiT::operator()(const Tensor& x_BND, const DitCondition& condition, const Tensor& self_condition_BND) const {
   const RecordedModule record("dit");
   Tensor x = input(at::cat({x_BND, self_condition_BND}, -1).to(input.bias.scalar_type()));  // [B, N, C]
+  if (condition.place.defined()) x = x + condition.place;
   for (size_t i = 0; i < blocks.size(); ++i) {
     std::vector<Tensor> inputs = {x};
     inputs.insert(inputs.end(), condition.blocks[i].begin(), condition.blocks[i].end());

@@ -10,11 +10,13 @@
 
 namespace ldlm {
 
-// What the network makes of u alone. A sampling step has one u for all samples and computes this once: B is then 1.
+// What the network makes of u alone. A sampling step has one u for all samples and computes this once: B is then 1. M is 1 where all
+// positions have the same time, else N.
 struct DitCondition {
   std::vector<std::vector<Tensor>> blocks;  // of each: shift, scale and gate of attention, then of feed-forward, [B, 1, C]
   std::vector<Tensor> output;               // shift, scale [B, 1, C]
-  std::vector<Tensor> skip;                 // gates of x_u and of the self-condition [B, 1, D]
+  std::vector<Tensor> skip;                 // gates of x_u and of the self-condition [B, M, D]
+  Tensor place;                             // features of every position's own time [B, N, C]; undefined where all have the same
 };
 
 constexpr double kDitNormEpsilon = 1e-6;
@@ -40,6 +42,11 @@ struct DitBlock {
 
 struct DiT {
   DiT(const ModelConfig& config, const at::TensorOptions& options);
+  // The schedule time of every position, [B, N, 1], or [B, 1, 1] = u where all have the same. With stagger w > 0 it is
+  //   u_n = (1 + w) u - w (1 - n / (N - 1)),  clamped:
+  // the first positions become clean first, and the later ones are denoised beside them (AR-Diffusion, Wu et al. 2023; Rolling
+  // Diffusion, Ruhe et al. 2024).
+  Tensor times(const Tensor& u_B) const;
   // u [B] in [0, 1]
   DitCondition condition(const Tensor& u_B) const;
   // x_u [B, N, D], self_condition [B, N, D] (zeros where there is none) -> z0_hat [B, N, D]
@@ -47,6 +54,8 @@ struct DiT {
   void reset_parameters(at::Generator& generator);
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 
+  int64_t positions;
+  double stagger;
   RotaryTable rotary;
   Linear input;  // concat(x_u, self-condition) -> C
   Linear time_up, time_down;

@@ -33,8 +33,9 @@ ReconstructionAccuracy reconstruction_accuracy(const LDLM& model, const NoiseSch
   const double variance = (z0 - z0.mean(0, true)).square().mean().item<double>();
   uint32_t k = 1;
   for (const double u : kOneStepTimes) {
-    const Tensor x = schedule.signal(u) * z0 + schedule.noise(u) * noise(k++);
-    const Tensor z0_hat = model.denoise(x, at::full({z0.size(0)}, u, z0.options()), at::zeros_like(z0));
+    const Tensor u_B = at::full({z0.size(0)}, u, z0.options()), u_BM1 = model.dit.times(u_B);
+    const Tensor x = schedule.signal(u_BM1) * z0 + schedule.noise(u_BM1) * noise(k++);
+    const Tensor z0_hat = model.denoise(x, u_B, at::zeros_like(z0));
     result.one_step.push_back(accuracy(z0_hat));
     result.relative_error.push_back(diffusion_mse(z0_hat, z0).mean().item<double>() / std::max(variance, 1e-12));
   }

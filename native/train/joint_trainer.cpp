@@ -111,8 +111,8 @@ JointTrainer::Losses JointTrainer::losses_of(const Batch& part, int64_t first_ro
   // Diffusion: its gradient reaches the encoder through x_u and (unless stopped) through the target, scaled by gamma.
   const Tensor target_BND = scale_gradient(z0_BND, gamma);
   losses.u_B = draw_timesteps(first_row, rows);
-  const Tensor a_B11 = schedule_.signal(losses.u_B).view({-1, 1, 1}), s_B11 = schedule_.noise(losses.u_B).view({-1, 1, 1});
-  const Tensor x_BND = a_B11 * target_BND + s_B11 * noise_like(z0_BND, RandomPurpose::kDiffusionNoise);
+  const Tensor u_BM1 = model_.dit.times(losses.u_B), a_BM1 = schedule_.signal(u_BM1), s_BM1 = schedule_.noise(u_BM1);
+  const Tensor x_BND = a_BM1 * target_BND + s_BM1 * noise_like(z0_BND, RandomPurpose::kDiffusionNoise);
   const Tensor z0_hat_BND = model_.denoise(x_BND, losses.u_B, self_condition(x_BND.detach(), losses.u_B, first_row));
   losses.diffusion_B = diffusion_mse(z0_hat_BND, config_.recipe.stopped_target ? target_BND.detach() : target_BND);
   losses.diffusion = losses.diffusion_B.sum() / static_cast<double>(config_.train.batch);

@@ -217,6 +217,9 @@ export class LDLM implements AsyncDisposable {
     onEvaluation: ((step: number, ids: Int32Array | null) => void) | null,
   ): Promise<{ samples: Sample[]; evaluations: number }> {
     const { steps, sampler, eta, temperature, grid, seed, signal } = options;
+    if (this.config.model.stagger > 0 && sampler !== 'ddim') {
+      throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `sampler must be ddpm or ddim for a model with model.stagger > 0, got ${sampler}`);
+    }
     const count = Math.min(options.batch, options.count - first);
     const token = nextToken++;
     const abort = (): void => this.native.abort(token);

@@ -95,7 +95,8 @@ export async function createWork(options: WorkOptions, folder: string): Promise<
   const [beta1, beta2] = train.betas;
   return {
     config: {
-      model: { ...model, hiddenWidth: encoder.hiddenWidth, vocabulary: encoder.vocabulary },
+      // One time for all positions: the networks of the others know no stagger, and operations are counted without it.
+      model: { ...model, stagger: 0, hiddenWidth: encoder.hiddenWidth, vocabulary: encoder.vocabulary },
       encoderLayer: hiddenStateIndex(config.encoder.layer, encoder),
       scheduleD: diffusion.scheduleD,
       selfConditioning: diffusion.selfConditioning,

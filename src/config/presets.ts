@@ -28,6 +28,7 @@ function tiny(): LdlmConfig {
       // Three times the latents: a trunk no wider than what it denoises learns much more slowly (docs/log.md).
       dit: { layers: 4, width: 192, heads: 6 },
       freeScale: false,
+      stagger: 0,
     },
     diffusion: { scheduleD: 3, selfConditioning: 0.5 },
     recipe: {
@@ -85,6 +86,7 @@ function base(): LdlmConfig {
       tokenDecoder: { layers: 3, heads: 12 },
       dit: { layers: 12, width: 768, heads: 12 },
       freeScale: false,
+      stagger: 0,
     },
     diffusion: { scheduleD: 3, selfConditioning: 0.5 },
     recipe: {
@@ -139,6 +141,7 @@ function owtSmall(): LdlmConfig {
     tokenDecoder: { layers: 2, heads: 12 },
     dit: { layers: 12, width: 512, heads: 8 },
     freeScale: false,
+    stagger: 0,
   };
   config.recipe.decoderNoise = 2.4; // the capacity of a latent at D = 768 and sigma 3, at this width
   config.recipe.encoderWarmup = { steps: 10_000, k: 10, c: 0.8, min: 0.001, max: 1 };

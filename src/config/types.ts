@@ -37,6 +37,7 @@ const modelSchema = z.strictObject({
     })
     .describe('The denoiser.'),
   freeScale: z.boolean().describe('true: z0 keeps the scale that the latent encoder gives it; false: a root mean square of 1 for every latent.'),
+  stagger: notNegative('w: how much later the last latent is denoised than the first, >= 0. Position n has the schedule time (1 + w) u - w (1 - n / (N - 1)), clamped to 0..1; 0: all have u, as in the paper.').default(0),
 });
 
 const diffusionSchema = z.strictObject({

@@ -52,6 +52,18 @@ describe('ldlm sample', () => {
     expect((await model.sample({ ...options, seed: 4 })).samples.map(({ ids }) => ids)).not.toEqual(samples.map(({ ids }) => ids));
   });
 
+  it('samples a model with stagger by ddpm and ddim, whatever --batch is, and by no other sampler', async () => {
+    const run = world.path('staggered');
+    await ldlmOutput(world.train(run, '--set', 'model.stagger=2', '--set', 'train.steps=3'));
+    const flags = ['sample', '--model', run, '--count', '8', '--steps', '6', '--seed', '7', '--sampler'];
+    for (const sampler of ['ddpm', 'ddim']) {
+      const whole = await ldlmOutput([...flags, sampler]);
+      for (const batch of ['1', '3']) expect(await ldlmOutput([...flags, sampler, '--batch', batch])).toBe(whole);
+    }
+    const { code, stderr } = await ldlm([...flags, 'heun']);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('sampler must be ddpm or ddim for a model with model.stagger > 0, got heun') });
+  });
+
   it('samples in bf16 where the CPU multiplies it, whatever --batch is; else it refuses', async () => {
     const flags = ['sample', '--model', world.run, '--device', 'cpu', '--dtype', 'bfloat16', '--count', '8', '--steps', '6', '--seed', '7'];
     const whole = await ldlm(flags);

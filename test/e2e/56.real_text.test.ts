@@ -44,6 +44,7 @@ function tinyConfig(): ReturnType<typeof presets.tiny> {
     tokenDecoder: blocks,
     dit: { ...blocks, width: 32 },
     freeScale: false,
+    stagger: 0,
   };
   config.recipe.adaptiveTimesteps = { bins: 10, decay: 0.9, every: 2, floor: 0.05 };
   config.data = { path: path('data'), packing: 'wrap' };

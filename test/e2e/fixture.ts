@@ -117,6 +117,7 @@ function smallConfig(lm: string, data: string): LdlmConfig {
     tokenDecoder: { layers: 1, heads: 2 },
     dit: { layers: 1, width: 16, heads: 2 },
     freeScale: false,
+    stagger: 0,
   };
   config.recipe.encoderWarmup = { steps: 10, k: 10, c: 0.8, min: 0.001, max: 0.1 };
   config.recipe.decoderNoise = 1;

@@ -41,11 +41,12 @@ JointTrainerConfig small_config() {
   return config;
 }
 
-// With all that a step can do: Muon, and a learning rate that falls within the run.
+// With all that a step can do: Muon, a learning rate that falls within the run, and a time for every position.
 JointTrainerConfig full_config() {
   JointTrainerConfig config = small_config();
   config.train.steps = 30, config.train.cooldown_steps = 20;
   config.train.optimizer.muon = MuonConfig{2, 0.95};
+  config.model.stagger = 1;
   return config;
 }
 

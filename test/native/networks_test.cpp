@@ -58,10 +58,14 @@ TEST(Networks, TokenDecoderGradientsMatchFiniteDifferences) {
 }
 
 TEST(Networks, DitGradientsMatchFiniteDifferences) {
-  Case c;
-  const Tensor x = c.random({2, 6, 8}), self_condition = c.random({2, 6, 8}), u = at::tensor({0.3, 0.8}, at::kDouble);
-  EXPECT_LT(test::gradient_error([&] { return c.model.denoise(x, u, self_condition); }, with_parameters(c.model.dit, {x, self_condition}), 4),
-            kTolerance);
+  for (const double stagger : {0.0, 1.0}) {
+    ModelConfig config = kSmall;
+    config.stagger = stagger;
+    Case c(config);
+    const Tensor x = c.random({2, 6, 8}), self_condition = c.random({2, 6, 8}), u = at::tensor({0.3, 0.8}, at::kDouble);
+    EXPECT_LT(test::gradient_error([&] { return c.model.denoise(x, u, self_condition); }, with_parameters(c.model.dit, {x, self_condition}), 4),
+              kTolerance);
+  }
 }
 
 TEST(Networks, FreshDitPredictsTheMeanOfTheLatents) {

@@ -43,6 +43,40 @@ void expect_gaussian(const Tensor& z0_hat, double tolerance) {
 
 TEST(Samplers, DdimReproducesAGaussian) { expect_gaussian(sample_ddim(exact_denoiser, kSchedule, uniform_grid(400), start(), 0, noise), 0.02); }
 
+// Positions that become clean one after another, from the exact denoiser of each one's own time.
+TEST(Samplers, StaggeredReproducesAGaussianAtEveryPosition) {
+  constexpr int64_t kPositions = 3;
+  const TimesFn times = [](double u) {
+    const double share = (u - kLastTime) / (1 - kLastTime);
+    return (3 * share - 2 + at::arange(kPositions, at::kDouble)).clamp(kLastTime, 0.999).unsqueeze(-1);
+  };
+  const DenoiseFn denoise = [&](const Tensor& x, double u) {
+    const Tensor a = kSchedule.signal(times(u)), s = kSchedule.noise(times(u));
+    return (kMean / kVariance + a / s.square() * x) / (1 / kVariance + (a / s).square());
+  };
+  const auto noise_at = [](RandomPurpose purpose, int64_t k) {
+    return philox_normal({1, purpose, static_cast<uint32_t>(k)}, 0, kCount, {kPositions, 1}, at::kCPU).to(at::kDouble);
+  };
+  const Tensor x = noise_at(RandomPurpose::kInitialNoise, 0);
+  for (const double eta : {0.0, 0.5, 1.0}) {
+    const auto noise = [&](int64_t k) { return noise_at(RandomPurpose::kSamplerNoise, k); };
+    const Tensor z0_hat = sample_staggered(denoise, kSchedule, times, uniform_grid(2400), x, eta, noise);
+    for (int64_t n = 0; n < kPositions; ++n) expect_gaussian(z0_hat.select(1, n), 0.02);
+  }
+}
+
+TEST(Samplers, StaggeredIsDdimWhereAllPositionsHaveTheSameTime) {
+  const TimesFn times = [](double u) { return at::full({1, 1}, std::min(u, 0.999), at::kDouble); };
+  auto grid = uniform_grid(20);
+  grid[0] = 0.999;
+  const Tensor x = start().unsqueeze(-1);
+  const auto wider = [](int64_t k) { return noise(k).unsqueeze(-1); };
+  for (const double eta : {0.0, 0.5, 1.0}) {
+    const Tensor ours = sample_staggered(exact_denoiser, kSchedule, times, grid, x, eta, wider);
+    EXPECT_LT(test::max_difference(ours, sample_ddim(exact_denoiser, kSchedule, grid, x, eta, wider)), 1e-10);
+  }
+}
+
 TEST(Samplers, DdpmReproducesAGaussian) { expect_gaussian(sample_ddim(exact_denoiser, kSchedule, uniform_grid(400), start(), 1, noise), 0.02); }
 
 TEST(Samplers, HalfwayEtaReproducesAGaussian) {

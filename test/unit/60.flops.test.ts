@@ -15,7 +15,7 @@ const golden = JSON.parse(readFileSync(new URL('../golden/flops.json', import.me
 const small: NativeModelConfig = {
   maxLength: 2, latents: 2, latentWidth: 4, hiddenWidth: 4, vocabulary: 3,
   latentEncoder: { layers: 1, heads: 1 }, latentDecoder: { layers: 1, heads: 1 }, tokenDecoder: { layers: 1, heads: 1 },
-  dit: { layers: 1, width: 4, heads: 1 }, freeScale: false,
+  dit: { layers: 1, width: 4, heads: 1 }, freeScale: false, stagger: 0,
 };
 
 describe('operations of a module', () => {
