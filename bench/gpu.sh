@@ -46,6 +46,6 @@ for preset in tiny base; do
   done
 done
 compute-sanitizer --tool memcheck --error-exitcode 1 build/native/ldlm_test --gtest_filter='Cuda.*'
-# Kernels of ours alone: racecheck takes long on cuDNN's.
+# Where only kernels of ours run; cuDNN's and cuBLAS's are not ours to check.
 compute-sanitizer --tool racecheck --error-exitcode 1 build/native/ldlm_test --gtest_filter='Cuda.RmsNorm*:Cuda.Adaln*:Cuda.GatedAdd*'
 ldlm bench scale --task sample --preset base --over length --values 128 256 512 1024 2048 4096 --device cuda --out bench/results

@@ -22,19 +22,21 @@ Tensor sample_ddim(const DenoiseFn& denoise, const NoiseSchedule& schedule, cons
   return z0_hat;
 }
 
-Tensor sample_staggered(const DenoiseFn& denoise, const NoiseSchedule& schedule, const TimesFn& times, const std::vector<double>& grid, Tensor x,
+Tensor sample_staggered(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, const Tensor& times_SN1, Tensor x,
                         double eta, const NoiseFn& noise) {
+  // Of all steps at once, before the loop: a GPU gets them in three copies.
+  const auto steps = static_cast<int64_t>(grid.size()) - 1;
+  const Tensor a_SN1 = schedule.signal(times_SN1), s_SN1 = schedule.noise(times_SN1);
+  const Tensor a = a_SN1.narrow(0, 0, steps), s = s_SN1.narrow(0, 0, steps), a_next = a_SN1.narrow(0, 1, steps), s_next = s_SN1.narrow(0, 1, steps);
+  // 0 for a position whose time stays: it is clean already, or its turn has not come.
+  const Tensor deviation = eta * s_next / s * at::sqrt((1 - (a / a_next).square()).clamp_min(0));
+  const Tensor kept = at::sqrt((s_next.square() - deviation.square()).clamp_min(0)) / s;
+  const Tensor of_x = kept.to(x.options()), of_z0 = (a_next - kept * a).to(x.options()), of_noise = deviation.to(x.options());
   Tensor z0_hat = denoise(x, grid[0]);
-  for (size_t k = 0; k + 1 < grid.size(); ++k) {
-    const Tensor now = times(grid[k]), next = times(grid[k + 1]);
-    const Tensor a = schedule.signal(now), s = schedule.noise(now), a_next = schedule.signal(next), s_next = schedule.noise(next);
-    // 0 for a position whose time stays: it is clean already, or its turn has not come.
-    const Tensor deviation = eta * s_next / s * at::sqrt((1 - (a / a_next).square()).clamp_min(0));
-    const Tensor direction = at::sqrt((s_next.square() - deviation.square()).clamp_min(0));
-    const auto like_x = [&](const Tensor& coefficient) { return coefficient.to(x.options()); };
-    x = like_x(direction / s) * x + like_x(a_next - direction / s * a) * z0_hat;
-    if (eta > 0) x = x + like_x(deviation) * noise(static_cast<int64_t>(k));
-    z0_hat = denoise(x, grid[k + 1]);
+  for (int64_t k = 0; k < steps; ++k) {
+    x = of_x[k] * x + of_z0[k] * z0_hat;
+    if (eta > 0) x = x + of_noise[k] * noise(k);
+    z0_hat = denoise(x, grid[static_cast<size_t>(k) + 1]);
   }
   return z0_hat;
 }

@@ -15,11 +15,9 @@ using NoiseFn = std::function<Tensor(int64_t k)>;
 Tensor sample_ddim(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, Tensor x, double eta,
                    const NoiseFn& noise);
 
-// The schedule time of every position at time u, [N, 1] fp64.
-using TimesFn = std::function<Tensor(double u)>;
-
-// sample_ddim where every position has its own time (DiT::times). x [B, N, D]; the grid is of the time that all share.
-Tensor sample_staggered(const DenoiseFn& denoise, const NoiseSchedule& schedule, const TimesFn& times, const std::vector<double>& grid, Tensor x,
+// sample_ddim where every position has its own time (DiT::times). x [B, N, D]; the grid, of S points, is of the time that all share;
+// times [S, N, 1] fp64.
+Tensor sample_staggered(const DenoiseFn& denoise, const NoiseSchedule& schedule, const std::vector<double>& grid, const Tensor& times_SN1, Tensor x,
                         double eta, const NoiseFn& noise);
 
 // Heun's second-order method on the probability-flow ODE. In y = x / s and lambda = a / s that ODE is dy/dlambda = z0_hat, finite at

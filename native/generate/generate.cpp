@@ -152,9 +152,8 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
   const NoiseFn step_noise = [&](int64_t k) { return noise(RandomPurpose::kSamplerNoise, k); };
 
   const Tensor start = request.temperature * noise(RandomPurpose::kInitialNoise, 0);  // times 1 changes no bit
-  const TimesFn times = [&](double u) { return model.dit.times(at::full({1}, u, at::kDouble)).squeeze(0); };
   TORCH_CHECK_VALUE(model.config.stagger == 0 || request.sampler == SamplerKind::kDdim, "a model with stagger must be sampled with ddim or ddpm");
-  const Tensor z0_hat = model.config.stagger > 0 ? sample_staggered(denoise, schedule, times, grid, start, request.eta, step_noise)
+  const Tensor z0_hat = model.config.stagger > 0 ? sample_staggered(denoise, schedule, grid, model.dit.times(at::tensor(grid, at::kDouble)), start, request.eta, step_noise)
                         : heun                                   ? sample_heun(denoise, schedule, grid, start)
                         : request.sampler == SamplerKind::kDpmpp ? sample_dpmpp(denoise, schedule, grid, start, request.eta, step_noise)
                         : request.sampler == SamplerKind::kSde ? sample_sde(denoise, schedule, grid, start, step_noise)

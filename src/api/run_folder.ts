@@ -107,34 +107,37 @@ export function writeCheckpoint(
   config: LdlmConfig,
   encoder: EncoderShape,
   saveTensors: (folder: string) => Promise<TrainedState>,
-  beforeCommit?: (state: CheckpointState) => Promise<void>,
+  log?: (state: CheckpointState) => Promise<void>,
 ): Promise<string> {
-  return writeCheckpointFolder(run, config, async (folder) => checkpointState(config, encoder, await saveTensors(folder)), beforeCommit);
+  return writeCheckpointFolder(run, config, async (folder) => checkpointState(config, encoder, await saveTensors(folder)), log);
 }
 
 /**
  * Writes a checkpoint so that its name only ever stands for a complete one: `saveTensors` fills a temporary folder and gives the
- * state, the JSON files join it, everything is synced, renamed, and `latest` moves last. `beforeCommit` gets the state of the complete folder
- * and sees to what must be on disk before the checkpoint counts. A failure leaves the checkpoints as they were: what was half written goes,
- * since on a full disk it would stand in the way of the next attempt. Returns the checkpoint's folder.
+ * state, the JSON files join it, everything is synced, renamed, and `latest` moves last. `log` writes the line of the step just before the rename:
+ * killed in between, a run goes on from the checkpoint before and drops the line, while one that came after could be missing for good. A
+ * failure leaves the checkpoints as they were: what was half written goes, since on a full disk it would stand in the way of the next
+ * attempt. A log that cannot be written takes no checkpoint with it; its error is thrown at the end. Returns the checkpoint's folder.
  */
 export async function writeCheckpointFolder<State extends { step: number }>(
   run: string,
   config: object,
   saveTensors: (folder: string) => Promise<State>,
-  beforeCommit?: (state: State) => Promise<void>,
+  log?: (state: State) => Promise<void>,
 ): Promise<string> {
   const temporary = join(run, 'checkpoints', `.writing-${process.pid}`);
+  let unlogged: unknown;
   try {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true }).catch(ioError(temporary, 'a folder that can be made'));
     const state = await saveTensors(temporary);
     await writeJson(join(temporary, 'config.json'), config);
     await writeJson(join(temporary, 'state.json'), state);
-    await beforeCommit?.(state);
+    await log?.(state).catch((error: unknown) => void (unlogged = error));
     const folder = checkpointFolder(run, state.step);
     await syncAndRename(temporary, folder, { replace: true });
     await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${state.step}\n`);
+    if (unlogged !== undefined) throw unlogged;
     return folder;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first failure is the one to tell

@@ -145,17 +145,14 @@ export class JointTrainer implements AsyncDisposable {
     return this.writeCheckpoint();
   }
 
-  private writeCheckpoint(beforeCommit?: (state: CheckpointState) => Promise<void>): Promise<string> {
-    return writeCheckpoint(this.out, this.config, this.encoder.shape, (folder) => callNative(() => this.native.save(folder)), beforeCommit);
+  private writeCheckpoint(log?: (state: CheckpointState) => Promise<void>): Promise<string> {
+    return writeCheckpoint(this.out, this.config, this.encoder.shape, (folder) => callNative(() => this.native.save(folder)), log);
   }
 
-  // The line of the log comes before the checkpoint: killed in between, the run goes on from the checkpoint before and drops the line,
-  // while a line that came after would be missing for good. Samples come last: they may take more memory than there is.
+  // Samples come last: they may take more memory than there is.
   private async saveLogged(metrics: TrainMetrics, log: RunLog, { samples }: { samples: number }): Promise<void> {
     metrics.saved = true;
-    let failure: unknown; // a log that cannot be written must not take the checkpoint with it
-    await this.writeCheckpoint((state) => log.add(metrics, state).catch((error: unknown) => void (failure = error)));
-    if (failure !== undefined) throw failure;
+    await this.writeCheckpoint((state) => log.add(metrics, state));
     if (samples > 0) await log.addSamples(metrics, await this.sampleCheckpoint(samples));
   }
 

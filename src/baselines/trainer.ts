@@ -120,17 +120,14 @@ export class BaselineTrainer implements AsyncDisposable {
     return this.dispose();
   }
 
-  // The line of the log first, as in JointTrainer.
-  private async saveLogged(metrics: BaselineMetrics, spent: Spent): Promise<void> {
+  private saveLogged(metrics: BaselineMetrics, spent: Spent): Promise<string> {
     const { batch, seed } = this.config.train;
     const saveTensors = async (folder: string): Promise<BaselineState> => {
       await callNative(() => this.native.save(folder));
       const step = this.stepsDone;
       return { step, seed, dataPosition: step * batch, ...spent, vocabulary: this.data.vocabulary, endId: this.data.manifest.endId };
     };
-    let failure: unknown;
-    await writeCheckpointFolder(this.out, this.config, saveTensors, () => logMetrics(this.out, metrics).catch((error: unknown) => void (failure = error)));
-    if (failure !== undefined) throw failure;
+    return writeCheckpointFolder(this.out, this.config, saveTensors, () => logMetrics(this.out, metrics));
   }
 
   private readable(

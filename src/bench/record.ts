@@ -27,8 +27,12 @@ export function describeMachine(): Record<string, string | number | null> {
   };
 }
 
-/** Appends to `folder`/`name`.jsonl. */
+/** The folders of an absolute path, which say nothing elsewhere; a system that could not run names its files. */
+const FOLDERS = /(?<![\w.])(?:\/[\w.@+-]+)+\/(?=[\w.-])/g;
+
+/** Appends to `folder`/`name`.jsonl. Of absolute paths only the names are kept. */
 export async function appendResult(folder: string, name: string, result: object): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await appendFile(join(folder, `${name}.jsonl`), JSON.stringify({ date: new Date().toISOString(), op: name, ...result }) + '\n');
+  const record = JSON.stringify({ date: new Date().toISOString(), op: name, ...result }, (_, value: unknown) => (typeof value === 'string' ? value.replace(FOLDERS, '') : value));
+  await appendFile(join(folder, `${name}.jsonl`), record + '\n');
 }

@@ -46,7 +46,7 @@ TEST(Samplers, DdimReproducesAGaussian) { expect_gaussian(sample_ddim(exact_deno
 // Positions that become clean one after another, from the exact denoiser of each one's own time.
 TEST(Samplers, StaggeredReproducesAGaussianAtEveryPosition) {
   constexpr int64_t kPositions = 3;
-  const TimesFn times = [](double u) {
+  const auto times = [](double u) {
     const double share = (u - kLastTime) / (1 - kLastTime);
     return (3 * share - 2 + at::arange(kPositions, at::kDouble)).clamp(kLastTime, 0.999).unsqueeze(-1);
   };
@@ -58,21 +58,23 @@ TEST(Samplers, StaggeredReproducesAGaussianAtEveryPosition) {
     return philox_normal({1, purpose, static_cast<uint32_t>(k)}, 0, kCount, {kPositions, 1}, at::kCPU).to(at::kDouble);
   };
   const Tensor x = noise_at(RandomPurpose::kInitialNoise, 0);
+  const auto grid = uniform_grid(2400);
+  std::vector<Tensor> times_S;
+  for (const double u : grid) times_S.push_back(times(u));
   for (const double eta : {0.0, 0.5, 1.0}) {
     const auto noise = [&](int64_t k) { return noise_at(RandomPurpose::kSamplerNoise, k); };
-    const Tensor z0_hat = sample_staggered(denoise, kSchedule, times, uniform_grid(2400), x, eta, noise);
+    const Tensor z0_hat = sample_staggered(denoise, kSchedule, grid, at::stack(times_S), x, eta, noise);
     for (int64_t n = 0; n < kPositions; ++n) expect_gaussian(z0_hat.select(1, n), 0.02);
   }
 }
 
 TEST(Samplers, StaggeredIsDdimWhereAllPositionsHaveTheSameTime) {
-  const TimesFn times = [](double u) { return at::full({1, 1}, std::min(u, 0.999), at::kDouble); };
   auto grid = uniform_grid(20);
   grid[0] = 0.999;
   const Tensor x = start().unsqueeze(-1);
   const auto wider = [](int64_t k) { return noise(k).unsqueeze(-1); };
   for (const double eta : {0.0, 0.5, 1.0}) {
-    const Tensor ours = sample_staggered(exact_denoiser, kSchedule, times, grid, x, eta, wider);
+    const Tensor ours = sample_staggered(exact_denoiser, kSchedule, grid, at::tensor(grid, at::kDouble).view({-1, 1, 1}), x, eta, wider);
     EXPECT_LT(test::max_difference(ours, sample_ddim(exact_denoiser, kSchedule, grid, x, eta, wider)), 1e-10);
   }
 }
