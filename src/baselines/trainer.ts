@@ -87,14 +87,16 @@ export class BaselineTrainer implements AsyncDisposable {
     const feed = batches(this.data, { batch, seed, fromStep: this.stepsDone })[Symbol.asyncIterator]();
     let [since, stepsSince, waited] = [performance.now(), 0, 0];
     try {
-      while (budget.progress(this.stepsDone) < 1 && !(options.signal?.aborted && this.stepsDone === 0)) {
+      // Looked at once a step: time that ran out between two looks would end the loop without a checkpoint.
+      let stop = budget.progress(this.stepsDone) >= 1 || (options.signal?.aborted === true && this.stepsDone === 0);
+      while (!stop) {
         const asked = performance.now();
         const { ids, lengths } = (await feed.next()).value;
         waited += performance.now() - asked;
         const last = await callNative(() => this.native.step(ids, lengths, budget.progress(this.stepsDone)));
         this.stepsDone += 1;
         stepsSince += 1;
-        const stop = options.signal?.aborted === true || budget.progress(this.stepsDone) >= 1;
+        stop = options.signal?.aborted === true || budget.progress(this.stepsDone) >= 1;
         const save = stop || this.stepsDone % saveEvery === 0;
         if (!save && this.stepsDone % logEvery !== 0) continue;
         const milliseconds = performance.now() - since;
@@ -103,7 +105,6 @@ export class BaselineTrainer implements AsyncDisposable {
         if (save) await this.saveLogged(metrics, spent);
         else await logMetrics(this.out, metrics);
         yield { ...metrics, done: budget.done(this.stepsDone) };
-        if (stop) return;
         [since, stepsSince, waited] = [performance.now(), 0, 0];
       }
     } finally {
