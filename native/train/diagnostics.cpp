@@ -17,8 +17,8 @@ LatentStatistics latent_statistics(const Tensor& z0_BND) {
           {largest_first.const_data_ptr<double>(), largest_first.const_data_ptr<double>() + largest_first.numel()}};
 }
 
-ReconstructionAccuracy reconstruction_accuracy(const LDLM& model, const NoiseSchedule& schedule, const Tensor& h_BLH,
-                                               const Tensor& ids_BL, const Tensor& real_BL, double decoder_noise, uint64_t seed) {
+ReconstructionAccuracy reconstruction_accuracy(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& timesteps,
+                                               const Tensor& h_BLH, const Tensor& ids_BL, const Tensor& real_BL, double decoder_noise, uint64_t seed) {
   at::NoGradGuard no_grad;
   const Tensor z0 = model.encode(h_BLH);
   const auto accuracy = [&](const Tensor& z) {
@@ -33,11 +33,11 @@ ReconstructionAccuracy reconstruction_accuracy(const LDLM& model, const NoiseSch
   const double variance = (z0 - z0.mean(0, true)).square().mean().item<double>();
   uint32_t k = 1;
   for (const double u : kOneStepTimes) {
-    const Tensor u_B = at::full({z0.size(0)}, u, z0.options()), u_BM1 = model.dit.times(u_B);
+    const Tensor u_B = at::full({z0.size(0)}, u, z0.options()), u_BM1 = timesteps.times(u_B);
     const Tensor x = schedule.signal(u_BM1) * z0 + schedule.noise(u_BM1) * noise(k++);
-    const Tensor z0_hat = model.denoise(x, u_B, at::zeros_like(z0));
+    const Tensor z0_hat = model.denoise(x, u_B, at::zeros_like(z0), u_BM1);
     result.one_step.push_back(accuracy(z0_hat));
-    result.relative_error.push_back(diffusion_mse(z0_hat, z0).mean().item<double>() / std::max(variance, 1e-12));
+    result.relative_error.push_back(diffusion_mse(z0_hat, z0, /*by_position=*/false).mean().item<double>() / std::max(variance, 1e-12));
   }
   return result;
 }

@@ -20,7 +20,7 @@ export interface SampleOptions {
   sampler?: SamplerName;
   /** Share of fresh noise, 0 to 1; default 0 for ddim, 1 for ddpm and dpmpp; the others have none. */
   eta?: number;
-  /** Deviation of the initial noise, > 0; default 1, what the model was trained for. Less gives text nearer to the mode, and less of it. */
+  /** Deviation of all noise, the initial and the fresh, > 0; default 1, what the model was trained for. Less gives text nearer to the mode, and less of it. */
   temperature?: number;
   /** Schedule times of the evaluations: even under the learned warp (default), or even in u. Without adaptive timesteps both are the same. */
   grid?: GridName;

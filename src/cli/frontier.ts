@@ -50,7 +50,7 @@ export function frontierCommand(): Command {
     .argument('<models...>', 'run, checkpoint or export folders')
     .option('--steps <n...>', 'evaluations of the denoiser', several(wholeNumber(1)), [8, 16, 32, 64])
     .option('--eta <x...>', 'share of fresh noise, 0..1 (default: 0 0.5 1; heun and sde have none)', several(realNumber))
-    .option('--temperature <x...>', 'deviation of the initial noise, > 0', several(realNumber), [1])
+    .option('--temperature <x...>', 'deviation of the noise, initial and fresh, > 0', several(realNumber), [1])
     .addOption(new Option('--sampler <name>', 'integrator').choices([...samplers]).default(defaultSampler))
     .option('--count <n>', 'texts of a point', wholeNumber(1), 256)
     .option('--seed <n>', 'seed of all noise, the same for every point', wholeNumber(0), 0)

@@ -28,7 +28,7 @@ export function addSampleFlags(command: Command, count: number): Command {
     .option('--steps <n>', 'evaluations of the denoiser', wholeNumber(1), 32)
     .addOption(new Option('--sampler <name>', 'integrator').choices([...samplers]).default(defaultSampler))
     .option('--eta <x>', 'share of fresh noise, 0..1 (default: 0 for ddim, 1 for ddpm and dpmpp; heun and sde have none)', realNumber)
-    .option('--temperature <x>', 'deviation of the initial noise, > 0', realNumber, 1)
+    .option('--temperature <x>', 'deviation of the noise, initial and fresh, > 0', realNumber, 1)
     .addOption(new Option('--grid <name>', 'schedule times: even under the learned warp, or even in u').choices([...grids]).default('learned'))
     .option('--seed <n>', 'seed of all noise', wholeNumber(0), 0)
     .option('--batch <n>', 'texts at once; changes speed, not texts', wholeNumber(1), 32)

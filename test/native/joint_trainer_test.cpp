@@ -306,7 +306,7 @@ TEST_P(GenerateInBothDtypes, SamplesDoNotDependOnTheBatch) {
   }
 }
 
-TEST(Generate, TemperatureScalesTheInitialNoiseAndTheUniformGridIgnoresTheWarp) {
+TEST(Generate, TemperatureScalesAllNoiseAndTheUniformGridIgnoresTheWarp) {
   auto trainer = ready_trainer();
   for (int64_t k = 0; k < 20; ++k) trainer->step(batch_of(k));
   const NoiseSchedule schedule = {3};
@@ -315,8 +315,8 @@ TEST(Generate, TemperatureScalesTheInitialNoiseAndTheUniformGridIgnoresTheWarp) 
   TimestepSampler::State state = warped.state();
   for (size_t i = 1; i + 1 < state.cumulative.size(); ++i) state.cumulative[i] = 0.1 * state.cumulative[i];  // all but all at high u
   warped.restore(state);
-  const auto ids = [&](const TimestepSampler& timesteps, double temperature, bool uniform_grid) {
-    const SampleRequest request = {0, 16, 8, SamplerKind::kDdim, 0.0, temperature, uniform_grid, 0.05, 3, 0};
+  const auto ids = [&](const TimestepSampler& timesteps, double temperature, bool uniform_grid, double eta = 0) {
+    const SampleRequest request = {0, 16, 8, SamplerKind::kDdim, eta, temperature, uniform_grid, 0.05, 3, 0};
     return generate(trainer->model(), schedule, timesteps, request, always).ids_BL;
   };
   const TimestepSampler uniform(std::nullopt, 0);
@@ -324,8 +324,10 @@ TEST(Generate, TemperatureScalesTheInitialNoiseAndTheUniformGridIgnoresTheWarp) 
   EXPECT_FALSE(at::equal(ids(warped, 1.0, true), ids(warped, 1.0, false)));
   EXPECT_FALSE(at::equal(ids(warped, 1.0, false), ids(warped, 2.0, false)));
   // Without initial noise and without fresh noise nothing tells one sample from another.
-  const Tensor same = ids(warped, 0.0, false);
-  EXPECT_TRUE(at::equal(same, same[0].expand_as(same)));
+  for (const double eta : {0.0, 1.0}) {
+    const Tensor same = ids(warped, 0.0, false, eta);
+    EXPECT_TRUE(at::equal(same, same[0].expand_as(same))) << "eta " << eta;
+  }
 }
 
 TEST(Generate, ShowsPreviewsAndStopsWhenAsked) {
