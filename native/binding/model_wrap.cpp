@@ -68,7 +68,7 @@ Napi::Value ModelWrap::load(const Napi::CallbackInfo& info) {
           const FeatureStatistics statistics = load_model(model, read_safetensors(weights), sampling_only);
           if (dtype == at::kBFloat16) round_to_bf16(model);
           const int64_t bins = warp ? static_cast<int64_t>(warp->loss_sum.size()) : 1;
-          TimestepSampler timesteps(warp ? std::optional(AdaptiveTimesteps{bins, 1, 1, 0}) : std::nullopt, 0, {config.stagger, config.latents});
+          TimestepSampler timesteps(warp ? std::optional(AdaptiveTimesteps{bins, 1, 1, 0}) : std::nullopt, 0);
           if (warp) timesteps.restore(*warp);
           return std::make_shared<LoadedModel>(LoadedModel{std::move(model), statistics, schedule, std::move(timesteps), device});
         },

@@ -9,9 +9,8 @@ Tensor hidden_mse_sum(const Tensor& h_hat_BLH, const Tensor& h_BLH, const Tensor
   return (squared_BL * real_BL).sum();
 }
 
-Tensor diffusion_mse(const Tensor& z0_hat_BND, const Tensor& z0_BND, bool by_position) {
-  const Tensor squared_BND = (z0_hat_BND.to(at::kFloat) - z0_BND).square();
-  return by_position ? squared_BND.mean(-1) : squared_BND.mean({1, 2}).unsqueeze(-1);
+Tensor diffusion_mse(const Tensor& z0_hat_BND, const Tensor& z0_BND) {
+  return (z0_hat_BND.to(at::kFloat) - z0_BND).square().mean({1, 2});
 }
 
 Tensor scale_gradient(const Tensor& z0, double gamma) {

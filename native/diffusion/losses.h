@@ -9,8 +9,8 @@ namespace ldlm {
 // Sum over real tokens of mean over H of (h_hat - h)^2. real [B, L] bool.
 Tensor hidden_mse_sum(const Tensor& h_hat_BLH, const Tensor& h_BLH, const Tensor& real_BL);
 
-// Mean of (z0_hat - z0)^2, no SNR weight: over N and D -> [B, 1], or `by_position` over D -> [B, N]
-Tensor diffusion_mse(const Tensor& z0_hat_BND, const Tensor& z0_BND, bool by_position);
+// Per sample mean over N, D of (z0_hat - z0)^2, no SNR weight -> [B]
+Tensor diffusion_mse(const Tensor& z0_hat_BND, const Tensor& z0_BND);
 
 // z0 in value; its gradient times gamma: sg(z0) + gamma (z0 - sg(z0)).
 Tensor scale_gradient(const Tensor& z0, double gamma);

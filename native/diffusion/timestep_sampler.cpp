@@ -12,8 +12,6 @@ namespace {
 constexpr int64_t kUniformPeriods = 3;
 // Below this faded weight a bin has no evidence worth a fit.
 constexpr double kLeastWeight = 1e-3;
-// Bounds of a position's own time: at 0 and 1 noise and signal vanish, and the solver divides by both.
-constexpr double kFirstTime = 1e-3, kLastTime = 1 - 1e-3;
 
 std::vector<double> to_vector(const Tensor& values) {
   const Tensor host = values.to(at::kCPU, at::kDouble).contiguous();
@@ -84,8 +82,8 @@ std::vector<double> isotonic_fit(const std::vector<double>& values, const std::v
   return fit;
 }
 
-TimestepSampler::TimestepSampler(const std::optional<AdaptiveTimesteps>& adaptive, int64_t total_steps, const Stagger& stagger)
-    : adaptive_(adaptive), frozen_from_(total_steps - total_steps / 10), stagger_(stagger) {
+TimestepSampler::TimestepSampler(const std::optional<AdaptiveTimesteps>& adaptive, int64_t total_steps)
+    : adaptive_(adaptive), frozen_from_(total_steps - total_steps / 10) {
   const int64_t bins = adaptive ? adaptive->bins : 1;
   cumulative_ = uniform_edges(static_cast<size_t>(bins));
   loss_sum_ = at::zeros({bins}, at::kDouble);
@@ -101,38 +99,21 @@ double TimestepSampler::uniform_time(double u) const {
 }
 
 double TimestepSampler::sample(int64_t index, int64_t batch, double offset) const {
-  const double t = (static_cast<double>(index) + offset) / static_cast<double>(batch);
-  return stagger_.width > 0 ? t : schedule_time(t);
+  return schedule_time((static_cast<double>(index) + offset) / static_cast<double>(batch));
 }
 
-Tensor TimestepSampler::times(const Tensor& clock_B) const {
-  const auto [width, positions] = stagger_;
-  if (width == 0) return clock_B.view({-1, 1, 1});
-  const Tensor clock = clock_B.to(at::kDouble).unsqueeze(1);
-  const Tensor late_N = width * (1 - at::arange(positions, clock.options()) / static_cast<double>(std::max<int64_t>(1, positions - 1)));
-  const Tensor t_BN = ((1 + width) * clock - late_N).clamp(0, 1);
-  const auto bins = static_cast<int64_t>(cumulative_.size()) - 1;
-  const Tensor edges = from_vector(cumulative_).to(clock.device());
-  const Tensor above = at::searchsorted(edges, t_BN, /*out_int32=*/false, /*right=*/true).clamp(1, bins), below = above - 1;
-  const Tensor low = edges.take(below);
-  const Tensor u_BN = (below + (t_BN - low) / (edges.take(above) - low)) / static_cast<double>(bins);
-  return u_BN.clamp(kFirstTime, kLastTime).to(clock_B.scalar_type()).unsqueeze(-1);
-}
-
-void TimestepSampler::update(int64_t step, const Tensor& u_BM, const Tensor& loss_BM) {
+void TimestepSampler::update(int64_t step, const Tensor& u_B, const Tensor& loss_B) {
   if (!adaptive_) return;
   at::NoGradGuard no_grad;
-  loss_sum_ = loss_sum_.to(loss_BM.device());
-  weight_sum_ = weight_sum_.to(loss_BM.device());
+  loss_sum_ = loss_sum_.to(loss_B.device());
+  weight_sum_ = weight_sum_.to(loss_B.device());
   const int64_t bins = adaptive_->bins;
-  const Tensor u = u_BM.flatten(), bin = (u * bins).floor().clamp(0, bins - 1).to(at::kLong);
-  // Where a position is not being denoised, its loss is no evidence for the time it is clamped to.
-  const Tensor weight = stagger_.width > 0 ? u.gt(kFirstTime).logical_and(u.lt(kLastTime)).to(at::kDouble) : at::ones_like(u, at::kDouble);
-  const Tensor loss = loss_BM.flatten().to(at::kDouble) * weight;
+  const Tensor bin_B = (u_B * bins).floor().clamp(0, bins - 1).to(at::kLong);
+  const Tensor loss = loss_B.to(at::kDouble);
   // Evidence fades by step, not by visit: else bins that are rarely visited would keep the high losses of early training,
   // the fit would make a plateau of them, and they would starve further.
-  loss_sum_.mul_(adaptive_->decay).index_add_(0, bin, loss);
-  weight_sum_.mul_(adaptive_->decay).index_add_(0, bin, weight);
+  loss_sum_.mul_(adaptive_->decay).index_add_(0, bin_B, loss);
+  weight_sum_.mul_(adaptive_->decay).index_add_(0, bin_B, at::ones_like(loss));
   const bool due = (step + 1) % adaptive_->every == 0 && (step + 1) / adaptive_->every >= kUniformPeriods;
   if (due && step + 1 <= frozen_from_) rebuild();
 }
@@ -158,12 +139,11 @@ void TimestepSampler::rebuild() {
 
 std::vector<double> TimestepSampler::grid(int64_t points, double u_min) const {
   TORCH_CHECK_VALUE(points >= 1, "the number of sampling steps must be >= 1, got ", points);
-  const double lowest = uniform_time(u_min) / (1 + stagger_.width);
+  const double lowest = uniform_time(u_min);
   std::vector<double> values(static_cast<size_t>(points));
   for (int64_t i = 0; i < points; ++i) {
     const double progress = points == 1 ? 0.0 : static_cast<double>(i) / static_cast<double>(points - 1);
-    const double t = 1.0 + (lowest - 1.0) * progress;
-    values[static_cast<size_t>(i)] = stagger_.width > 0 ? t : schedule_time(t);
+    values[static_cast<size_t>(i)] = schedule_time(1.0 + (lowest - 1.0) * progress);
   }
   values[0] = 1.0;
   return values;

@@ -14,39 +14,23 @@ struct AdaptiveTimesteps {
   double floor;   // share of uniform density mixed in, so that no bin starves
 };
 
-// A time for every position of a sequence: the first positions become clean first, and the later ones are denoised beside them
-// (AR-Diffusion, Wu et al. 2023; Rolling Diffusion, Ruhe et al. 2024).
-struct Stagger {
-  double width;  // w >= 0: how much later the last position is denoised than the first; 0: all at once
-  int64_t positions;
-};
-
-// The clock of a sequence is its schedule time u; with stagger it is uniform time, and every position has its own u (times()).
 class TimestepSampler {
  public:
   // Without `adaptive` the warp is the identity for ever. It is frozen in the last tenth of `total_steps`.
-  TimestepSampler(const std::optional<AdaptiveTimesteps>& adaptive, int64_t total_steps, const Stagger& stagger = {0, 1});
-  // The same with the identity for a warp.
-  TimestepSampler unwarped() const { return {std::nullopt, 0, stagger_}; }
+  TimestepSampler(const std::optional<AdaptiveTimesteps>& adaptive, int64_t total_steps);
 
   // u = F^-1(t) and t = F(u), piecewise linear, both in [0, 1].
   double schedule_time(double t) const;
   double uniform_time(double u) const;
 
-  // The clock of the sample `index` of a batch of `batch`: t stratified over the whole batch with one shared offset in [0, 1).
+  // u of the sample `index` of a batch of `batch`: t stratified over the whole batch with one shared offset in [0, 1).
   double sample(int64_t index, int64_t batch, double offset) const;
 
-  // Schedule times: u = clock [B, 1, 1]; or with stagger w of every position, [B, N, 1],
-  //   u_n = F^-1((1 + w) clock - w (1 - n / (N - 1))),  clamped,
-  // so that the expected loss of each position is linear in the clock while that position is denoised.
-  Tensor times(const Tensor& clock_B) const;
+  // Takes the per-sample losses of one step (a batch mean would make the curve flat) and rebuilds the warp when it is due.
+  // u, loss [B] fp32 on any device; the sums stay there, so that nothing waits for the device between rebuilds.
+  void update(int64_t step, const Tensor& u_B, const Tensor& loss_B);
 
-  // Takes the losses of one step at their schedule times (a batch mean would make the curve flat) and rebuilds the warp when it is due.
-  // Both [B, 1], or [B, N] with stagger, fp32 on any device; the sums stay there, so that nothing waits for the device between rebuilds.
-  void update(int64_t step, const Tensor& u_BM, const Tensor& loss_BM);
-
-  // `points` values of the clock, uniform in t, from 1 down to where no position's u is above `u_min`: where a sampler evaluates the
-  // denoiser.
+  // `points` values of u from 1 down to `u_min`, uniform in t: where a sampler evaluates the denoiser.
   std::vector<double> grid(int64_t points, double u_min) const;
 
   // Mean loss by bin, NaN where no evidence has been seen.
@@ -64,7 +48,6 @@ class TimestepSampler {
 
   std::optional<AdaptiveTimesteps> adaptive_;
   int64_t frozen_from_;
-  Stagger stagger_;
   Tensor loss_sum_, weight_sum_;  // [bins] fp64 on the device of the losses
   std::vector<double> cumulative_;
 };

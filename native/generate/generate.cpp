@@ -25,19 +25,19 @@ std::vector<Tensor> rows_of(const std::vector<Tensor>& tensors, int64_t first, i
   return rows;
 }
 
-DitCondition conditions_of(const LDLM& model, const TimestepSampler& timesteps, const std::vector<double>& clocks, const at::Device& device) {
-  const Tensor clock_S = at::tensor(clocks, at::kFloat).to(device), times_SM1 = timesteps.times(clock_S);
-  if (!device.is_cpu()) return model.dit.condition(clock_S, times_SM1);
+DitCondition conditions_of(const LDLM& model, const std::vector<double>& times, const at::Device& device) {
+  const Tensor u_S = at::tensor(times, at::kFloat).to(device);
+  if (!device.is_cpu()) return model.dit.condition(u_S);
   DitCondition conditions;
-  run_jobs(model.config, 1, [&](int64_t) { conditions = model.dit.condition(clock_S, times_SM1); });
+  run_jobs(model.config, 1, [&](int64_t) { conditions = model.dit.condition(u_S); });
   return conditions;
 }
 
 // What the denoiser makes of the steps' times alone: once for all samples, and for so many steps together that a product is worth it.
 class StepConditions {
  public:
-  StepConditions(const LDLM& model, const TimestepSampler& timesteps, const std::vector<double>& grid, const at::Device& device)
-      : model_(model), timesteps_(timesteps), grid_(grid), device_(device), chunk_length_(model.config.stagger > 0 ? 8 : 64) {
+  StepConditions(const LDLM& model, const std::vector<double>& grid, const at::Device& device)
+      : model_(model), grid_(grid), device_(device), chunk_length_(model.config.stagger > 0 ? 8 : 64) {
     load(0);
   }
   // All vectors of the step at time u side by side, [1, 1, T].
@@ -52,13 +52,12 @@ class StepConditions {
  private:
   void load(int64_t chunk) {
     const auto first = grid_.begin() + chunk * chunk_length_, last = std::min(first + chunk_length_, grid_.end());
-    conditions_ = conditions_of(model_, timesteps_, {first, last}, device_);
+    conditions_ = conditions_of(model_, {first, last}, device_);
     vectors_S1T_ = joined(conditions_);
     chunk_ = chunk;
   }
 
   const LDLM& model_;
-  const TimestepSampler& timesteps_;
   const std::vector<double>& grid_;
   at::Device device_;
   int64_t chunk_length_;  // steps; fewer where every position has vectors of its own
@@ -93,7 +92,7 @@ int64_t samples_together(const LDLM& model) {
   constexpr int64_t kMost = 4;
   auto generator = at::detail::createCPUGenerator(0);
   const Tensor x = at::randn({kMost, model.config.latents, model.config.latent_width}, generator, at::TensorOptions(at::kFloat));
-  const DitCondition condition = conditions_of(model, TimestepSampler(std::nullopt, 0, {model.config.stagger, model.config.latents}), {0.5}, x.device());
+  const DitCondition condition = conditions_of(model, {0.5}, x.device());
   const auto estimate = [&](int64_t together) {
     std::vector<Tensor> groups(static_cast<size_t>(kMost / together));
     run_jobs(model.config, kMost / together, [&](int64_t i) {
@@ -121,7 +120,7 @@ Tensor for_each_sample(const ModelConfig& config, const std::vector<Tensor>& inp
   return at::cat(outputs);
 }
 
-SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& learned, const SampleRequest& request,
+SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& timesteps, const SampleRequest& request,
                       const SampleObserver& observe, DenoiserGraphs* graphs) {
   const c10::InferenceMode inference;
   const at::Device device = model.dit.input.weight.device();
@@ -132,9 +131,9 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
   };
 
   const bool heun = request.sampler == SamplerKind::kHeun;  // two evaluations an interval, one at the end
-  const TimestepSampler timesteps = request.uniform_grid ? learned.unwarped() : learned;
-  const std::vector<double> grid = timesteps.grid(heun ? (request.steps - 1) / 2 + 1 : request.steps, request.u_min);
-  StepConditions conditions(model, timesteps, grid, device);
+  const TimestepSampler unwarped(std::nullopt, 0);
+  const std::vector<double> grid = (request.uniform_grid ? unwarped : timesteps).grid(heun ? (request.steps - 1) / 2 + 1 : request.steps, request.u_min);
+  StepConditions conditions(model, grid, device);
   const auto graph = graphs ? graphs->of(model.dit, request.count, shape[0], conditions.any()) : nullptr;
 
   Tensor self_condition = at::zeros({request.count, shape[0], shape[1]}, at::TensorOptions(at::kFloat).device(device));
@@ -155,7 +154,7 @@ SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const Ti
 
   const Tensor start = noise(RandomPurpose::kInitialNoise, 0);
   TORCH_CHECK_VALUE(model.config.stagger == 0 || request.sampler == SamplerKind::kDdim, "a model with stagger must be sampled with ddim or ddpm");
-  const Tensor z0_hat = model.config.stagger > 0 ? sample_staggered(denoise, schedule, grid, timesteps.times(at::tensor(grid, at::kDouble)), start, request.eta, step_noise)
+  const Tensor z0_hat = model.config.stagger > 0 ? sample_staggered(denoise, schedule, grid, model.dit.times(at::tensor(grid, at::kDouble)), start, request.eta, step_noise)
                         : heun                                   ? sample_heun(denoise, schedule, grid, start)
                         : request.sampler == SamplerKind::kDpmpp ? sample_dpmpp(denoise, schedule, grid, start, request.eta, step_noise)
                         : request.sampler == SamplerKind::kSde ? sample_sde(denoise, schedule, grid, start, step_noise)

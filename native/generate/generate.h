@@ -39,7 +39,7 @@ struct SampleResult {
 // A sample is a function of (weights, seed, its number, steps, sampler, eta, temperature, grid) and not of the batch: the noise comes by
 // counter, and on a CPU every sample goes through the networks alone, or with so few others that nothing changes (samples_together).
 // `graphs`: those of this model, kept between calls; without them a GPU gets kernel after kernel.
-SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& learned, const SampleRequest& request,
+SampleResult generate(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& timesteps, const SampleRequest& request,
                       const SampleObserver& observe, DenoiserGraphs* graphs = nullptr);
 
 // How many samples the denoiser may take at once on this CPU so that each comes out bit by bit as it would alone: 4, 2 or 1. Products of

@@ -45,7 +45,9 @@ void DitBlock::visit(const std::string& prefix, const ParameterVisitor& visitor)
 }
 
 DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
-    : rotary(config.latents, config.dit.width / config.dit.heads, options),
+    : positions(config.latents),
+      stagger(config.stagger),
+      rotary(config.latents, config.dit.width / config.dit.heads, options),
       input(2 * config.latent_width, config.dit.width, true, options),
       time_up(kTimeFeatures, config.dit.width, true, options),
       time_down(config.dit.width, config.dit.width, true, options),
@@ -55,17 +57,30 @@ DiT::DiT(const ModelConfig& config, const at::TensorOptions& options)
   for (int64_t i = 0; i < config.dit.layers; ++i) blocks.emplace_back(config.dit.width, config.dit.heads, options);
 }
 
-DitCondition DiT::condition(const Tensor& clock_B, const Tensor& times_BM1) const {
+// Bounds of a position's own time: at 0 and 1 noise and signal vanish, and the solver divides by both.
+constexpr double kFirst = 1e-3, kLast = 1 - 1e-3;
+
+Tensor DiT::times(const Tensor& u_B) const {
+  if (stagger == 0) return u_B.view({-1, 1, 1});
+  const Tensor late_N = stagger * (1 - at::arange(positions, u_B.options()) / static_cast<double>(std::max<int64_t>(1, positions - 1)));
+  return ((1 + stagger) * u_B.unsqueeze(1) - late_N).clamp(kFirst, kLast).unsqueeze(-1);
+}
+
+Tensor DiT::in_flight(const Tensor& times_BM1) const {
+  return stagger == 0 ? at::ones_like(times_BM1, at::kBool) : times_BM1.gt(kFirst).logical_and(times_BM1.lt(kLast));
+}
+
+DitCondition DiT::condition(const Tensor& u_B) const {
   const RecordedModule record("modulation");
   const auto features_of = [&](const Tensor& u) { return at::silu(time_down(at::silu(time_up(time_features(u).to(time_up.bias.scalar_type()))))); };
-  const Tensor features = features_of(clock_B);  // [B, C]
+  const Tensor features = features_of(u_B);  // [B, C]
   DitCondition condition;
   for (const DitBlock& block : blocks) condition.blocks.push_back(split_modulation(block.modulation(features), features.size(1)));
   condition.output = split_modulation(output_modulation(features), features.size(1));
-  if (!times_BM1.defined() || times_BM1.size(1) == 1) {
+  if (stagger == 0) {
     condition.skip = split_modulation(skip(features), output.weight.size(0));
   } else {
-    condition.place = features_of(times_BM1.flatten()).view({clock_B.size(0), times_BM1.size(1), -1});
+    condition.place = features_of(times(u_B).flatten()).view({u_B.size(0), positions, -1});
     condition.skip = skip(condition.place).split(output.weight.size(0), -1);
   }
   return condition;

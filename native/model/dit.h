@@ -42,14 +42,23 @@ struct DitBlock {
 
 struct DiT {
   DiT(const ModelConfig& config, const at::TensorOptions& options);
-  // The clock [B] of the sequences and the schedule times [B, N, 1] of their positions, both in [0, 1] (TimestepSampler::times); without
-  // the latter, or where they are [B, 1, 1], every position has the clock's.
-  DitCondition condition(const Tensor& clock_B, const Tensor& times_BM1 = {}) const;
+  // The schedule time of every position, [B, N, 1], or [B, 1, 1] = u where all have the same. With stagger w > 0 it is
+  //   u_n = (1 + w) u - w (1 - n / (N - 1)),  clamped:
+  // the first positions become clean first, and the later ones are denoised beside them (AR-Diffusion, Wu et al. 2023; Rolling
+  // Diffusion, Ruhe et al. 2024).
+  Tensor times(const Tensor& u_B) const;
+  // Whether a position is being denoised at its time, bool: with stagger, one whose turn has not come or is over is clamped, and what is
+  // measured there says nothing about the denoiser.
+  Tensor in_flight(const Tensor& times_BM1) const;
+  // u [B] in [0, 1]
+  DitCondition condition(const Tensor& u_B) const;
   // x_u [B, N, D], self_condition [B, N, D] (zeros where there is none) -> z0_hat [B, N, D]
   Tensor operator()(const Tensor& x_BND, const DitCondition& condition, const Tensor& self_condition_BND) const;
   void reset_parameters(at::Generator& generator);
   void visit(const std::string& prefix, const ParameterVisitor& visitor);
 
+  int64_t positions;
+  double stagger;
   RotaryTable rotary;
   Linear input;  // concat(x_u, self-condition) -> C
   Linear time_up, time_down;

@@ -27,9 +27,8 @@ struct LDLM {
   LDLM(const ModelConfig& config, const at::TensorOptions& options);
 
   Tensor encode(const Tensor& h_BLH) const { return latent_encoder(h_BLH); }
-  // clock and times as DiT::condition takes them
-  Tensor denoise(const Tensor& x_BND, const Tensor& clock_B, const Tensor& self_condition_BND, const Tensor& times_BM1 = {}) const {
-    return dit(x_BND, dit.condition(clock_B, times_BM1), self_condition_BND);
+  Tensor denoise(const Tensor& x_BND, const Tensor& u_B, const Tensor& self_condition_BND) const {
+    return dit(x_BND, dit.condition(u_B), self_condition_BND);
   }
   // Latents to token ids [B, L] int64, greedily.
   Tensor decode(const Tensor& z_BND) const;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "diffusion/noise_schedule.h"
-#include "diffusion/timestep_sampler.h"
 #include "model/ldlm.h"
 
 namespace ldlm {
@@ -19,13 +18,13 @@ LatentStatistics latent_statistics(const Tensor& z0_BND);
 struct ReconstructionAccuracy {
   double clean;                        // token accuracy decoding z0
   double noisy;                        // decoding z0 + sigma_dec eps
-  std::vector<double> one_step;        // decoding DiT(x_u, u, 0) at kOneStepTimes
+  std::vector<double> one_step;        // decoding DiT(x_u, u, 0) at kOneStepTimes; with stagger the tokens of positions in flight
   std::vector<double> relative_error;  // mean (z0_hat - z0)^2 over the variance of z0, at kOneStepTimes
 };
-inline constexpr double kOneStepTimes[] = {0.2, 0.4, 0.6, 0.8};  // of the clock (TimestepSampler::times)
+inline constexpr double kOneStepTimes[] = {0.2, 0.4, 0.6, 0.8};
 
 // h [B, L, H] normalised hidden states, ids [B, L], real [B, L] bool.
-ReconstructionAccuracy reconstruction_accuracy(const LDLM& model, const NoiseSchedule& schedule, const TimestepSampler& timesteps,
-                                               const Tensor& h_BLH, const Tensor& ids_BL, const Tensor& real_BL, double decoder_noise, uint64_t seed);
+ReconstructionAccuracy reconstruction_accuracy(const LDLM& model, const NoiseSchedule& schedule, const Tensor& h_BLH, const Tensor& ids_BL,
+                                               const Tensor& real_BL, double decoder_noise, uint64_t seed);
 
 }  // namespace ldlm

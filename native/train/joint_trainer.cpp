@@ -41,7 +41,7 @@ JointTrainer::JointTrainer(const JointTrainerConfig& config, std::shared_ptr<con
       device_(device),
       encoder_(std::move(encoder)),
       schedule_{config.schedule_d},
-      timesteps_(config.recipe.adaptive_timesteps, config.train.steps, {config.model.stagger, config.model.latents}),
+      timesteps_(config.recipe.adaptive_timesteps, config.train.steps),
       model_(initial_model(config, device)),
       ema_(clone_model(model_)),
       parameters_(parameters_of(model_, "")),
@@ -76,8 +76,8 @@ void JointTrainer::step(const Batch& host_batch) {
   std::vector<Tensor> losses, u, diffusion;
   for (const Losses& part : last_.parts) {
     losses.push_back(at::stack({part.diffusion.detach(), part.hidden.detach(), part.token.detach(), part.total}));
-    u.push_back(part.u_BM);
-    diffusion.push_back(part.diffusion_BM.detach());
+    u.push_back(part.u_B);
+    diffusion.push_back(part.diffusion_B.detach());
   }
   last_.losses = at::stack(losses).sum(0);
   timesteps_.update(steps_done_, at::cat(u), at::cat(diffusion));
@@ -110,12 +110,12 @@ JointTrainer::Losses JointTrainer::losses_of(const Batch& part, int64_t first_ro
 
   // Diffusion: its gradient reaches the encoder through x_u and (unless stopped) through the target, scaled by gamma.
   const Tensor target_BND = scale_gradient(z0_BND, gamma);
-  const Tensor clock_B = draw_clocks(first_row, rows), u_BM1 = timesteps_.times(clock_B), a_BM1 = schedule_.signal(u_BM1), s_BM1 = schedule_.noise(u_BM1);
+  losses.u_B = draw_timesteps(first_row, rows);
+  const Tensor u_BM1 = model_.dit.times(losses.u_B), a_BM1 = schedule_.signal(u_BM1), s_BM1 = schedule_.noise(u_BM1);
   const Tensor x_BND = a_BM1 * target_BND + s_BM1 * noise_like(z0_BND, RandomPurpose::kDiffusionNoise);
-  const Tensor z0_hat_BND = model_.denoise(x_BND, clock_B, self_condition(x_BND.detach(), clock_B, u_BM1, first_row), u_BM1);
-  losses.u_BM = u_BM1.squeeze(-1);
-  losses.diffusion_BM = diffusion_mse(z0_hat_BND, config_.recipe.stopped_target ? target_BND.detach() : target_BND, losses.u_BM.size(1) > 1);
-  losses.diffusion = losses.diffusion_BM.sum() / static_cast<double>(config_.train.batch * losses.u_BM.size(1));
+  const Tensor z0_hat_BND = model_.denoise(x_BND, losses.u_B, self_condition(x_BND.detach(), losses.u_B, first_row));
+  losses.diffusion_B = diffusion_mse(z0_hat_BND, config_.recipe.stopped_target ? target_BND.detach() : target_BND);
+  losses.diffusion = losses.diffusion_B.sum() / static_cast<double>(config_.train.batch);
 
   losses.total = losses.diffusion + losses.token;
   if (config_.recipe.hidden_mse) losses.total = losses.total + losses.hidden;
@@ -124,7 +124,7 @@ JointTrainer::Losses JointTrainer::losses_of(const Batch& part, int64_t first_ro
 }
 
 // For a share of the samples, the estimate of a first pass without gradient; zeros for the others.
-Tensor JointTrainer::self_condition(const Tensor& x_BND, const Tensor& clock_B, const Tensor& u_BM1, int64_t first_row) const {
+Tensor JointTrainer::self_condition(const Tensor& x_BND, const Tensor& u_B, int64_t first_row) const {
   const RecordedModule record("self_condition");
   at::NoGradGuard no_grad;
   std::vector<int64_t> chosen;
@@ -136,17 +136,17 @@ Tensor JointTrainer::self_condition(const Tensor& x_BND, const Tensor& clock_B, 
   if (chosen.empty()) return estimate;
   const Tensor rows = at::tensor(chosen, at::kLong).to(device_, /*non_blocking=*/true);
   const Tensor x = x_BND.index_select(0, rows);
-  const Tensor first_pass = model_.denoise(x, clock_B.index_select(0, rows), at::zeros_like(x), u_BM1.index_select(0, rows));
+  const Tensor first_pass = model_.denoise(x, u_B.index_select(0, rows), at::zeros_like(x));
   return estimate.index_copy_(0, rows, first_pass.to(at::kFloat));
 }
 
-Tensor JointTrainer::draw_clocks(int64_t first_row, int64_t rows) const {
+Tensor JointTrainer::draw_timesteps(int64_t first_row, int64_t rows) const {
   const double offset = philox_uniform({config_.train.seed, RandomPurpose::kTimestep, static_cast<uint32_t>(steps_done_)}, 0);
-  std::vector<float> clocks(static_cast<size_t>(rows));
+  std::vector<float> u(static_cast<size_t>(rows));
   for (int64_t i = 0; i < rows; ++i) {
-    clocks[static_cast<size_t>(i)] = static_cast<float>(timesteps_.sample(first_row + i, config_.train.batch, offset));
+    u[static_cast<size_t>(i)] = static_cast<float>(timesteps_.sample(first_row + i, config_.train.batch, offset));
   }
-  return at::tensor(clocks, at::kFloat).to(device_, /*non_blocking=*/true);
+  return at::tensor(u, at::kFloat).to(device_, /*non_blocking=*/true);
 }
 
 Tensor JointTrainer::normalized_hidden(const Batch& batch) const {
@@ -210,7 +210,7 @@ StepMetrics JointTrainer::metrics() {
 ReconstructionAccuracy JointTrainer::diagnose(const Batch& host_batch) const {
   at::NoGradGuard no_grad;
   const Batch batch = {host_batch.ids_BL.to(device_), host_batch.lengths_B.to(device_)};
-  return reconstruction_accuracy(ema_, schedule_, timesteps_, normalized_hidden(batch), batch.ids_BL, real_tokens_mask(batch),
+  return reconstruction_accuracy(ema_, schedule_, normalized_hidden(batch), batch.ids_BL, real_tokens_mask(batch),
                                  config_.recipe.decoder_noise, config_.train.seed);
 }
 

@@ -71,17 +71,17 @@ class JointTrainer {
 
   // The losses of a part of a batch, each already divided by the count of the whole batch. They carry the autograd graph.
   struct Losses {
-    Tensor u_BM, diffusion_BM;  // per sample, or per position with stagger, undivided: the timestep sampler needs these
+    Tensor diffusion_B;  // per sample, undivided: the timestep sampler needs these
     Tensor diffusion, hidden, token, total;
-    Tensor z0_BND;
+    Tensor u_B, z0_BND;
   };
   // `part` begins at row `first_row` of its batch, which holds `real_tokens` real tokens in all.
   Losses losses_of(const Batch& part, int64_t first_row, const Tensor& real_tokens, double gamma) const;
   LDLM& model() { return model_; }
 
  private:
-  Tensor self_condition(const Tensor& x_BND, const Tensor& clock_B, const Tensor& u_BM1, int64_t first_row) const;
-  Tensor draw_clocks(int64_t first_row, int64_t rows) const;
+  Tensor self_condition(const Tensor& x_BND, const Tensor& u_B, int64_t first_row) const;
+  Tensor draw_timesteps(int64_t first_row, int64_t rows) const;
   Tensor normalized_hidden(const Batch& batch) const;
   Batch to_device(const Batch& batch) const;
   void check_finite(const Tensor& norms_P, const Tensor& losses) const;

@@ -10,7 +10,7 @@ import { checkRequest } from '../eval/protocols.js';
 import { ablate, type AblationProgress, type AblationRun } from '../study/ablation.js';
 import { ablationPicture } from '../study/ablation_picture.js';
 import { type AblationRow, ablationTable, summarise } from '../study/ablation_summary.js';
-import { configOf, type VariantName, variantNames, variants } from '../study/variants.js';
+import { configOf, idleBecause, type VariantName, variantNames, variants } from '../study/variants.js';
 import { interruptible } from './interrupt.js';
 import { addJudgeFlags, type JudgeFlags, loadScorer, someReferenceTexts } from './judge_flags.js';
 import { checkUsage, threadsOption, wholeNumber } from './option_types.js';
@@ -21,7 +21,7 @@ interface Flags extends ConfigFlags, JudgeFlags {
   out: string;
   steps?: number;
   seeds: number;
-  only: VariantName[];
+  only?: VariantName[];
   count: number;
   evaluations: number;
   seed: number;
@@ -47,7 +47,7 @@ export function ablateCommand(): Command {
     .requiredOption('--out <dir>', 'folder of all runs')
     .option('--steps <n>', 'training steps of every run (default: train.steps)', wholeNumber(1))
     .option('--seeds <n>', 'runs of every variant', wholeNumber(1), 2)
-    .addOption(new Option('--only <names...>', 'variants to compare').choices(variantNames).default(variantNames, 'all'))
+    .addOption(new Option('--only <names...>', 'variants to compare (default: all that differ from full)').choices(variantNames))
     .option('--count <n>', 'texts sampled from every run', wholeNumber(1), 256)
     .option('--evaluations <n>', 'evaluations of the denoiser per text', wholeNumber(1), 32)
     .option('--seed <n>', 'seed of sampling', wholeNumber(0), 7)
@@ -60,13 +60,15 @@ export function ablateCommand(): Command {
 async function run(flags: Flags, command: Command, signal: AbortSignal): Promise<void> {
   const config = await fullConfig(flags, command);
   const { count } = flags;
-  const names = [...new Set(flags.only)];
+  const idle = flags.only ? [] : variantNames.filter((name) => idleBecause(name, config) !== null);
+  const names = [...new Set(flags.only ?? variantNames)].filter((name) => !idle.includes(name));
   checkUsage(command, () => names.map((name) => configOf(name, config)));
   const corpus = await corpusOf(config.data.path, count);
   const reference = (await someReferenceTexts(flags, count, command)) ?? corpus.heldOut;
   const protocols = applicableProtocols({ stories: corpus.stories, references: reference.length, scorer: flags.scorer !== undefined, count });
   checkUsage(command, () => checkRequest({ protocols, count, scorer: flags.scorer !== undefined, references: reference.length }));
   process.stderr.write(`protocols: ${protocols.join(', ')}; held-out texts: ${flags.reference ?? corpus.heldOutFrom}\n${paceNotes(config)}`);
+  for (const name of idle) process.stderr.write(`left out: ${name}, since ${idleBecause(name, config)}\n`);
   await using scorer = await loadScorer(flags, config.train.device, signal);
   const progress = progressOfRuns();
   const runs = await ablate({

@@ -31,6 +31,7 @@ export function crossFieldProblems(config: LdlmConfig): string[] {
     'model.latents',
     `must be <= model.maxLength (${model.maxLength}), got ${model.latents}`,
   );
+  require(model.stagger === 0 || model.latents > 1, 'model.stagger', `must be 0 where model.latents is 1, got ${model.stagger}`);
   require(
     train.batch % train.accumulate === 0,
     'train.accumulate',

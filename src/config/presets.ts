@@ -28,7 +28,8 @@ function tiny(): LdlmConfig {
       // Three times the latents: a trunk no wider than what it denoises learns much more slowly (docs/log.md).
       dit: { layers: 4, width: 192, heads: 6 },
       freeScale: false,
-      stagger: 0,
+      // Not the paper's: what comes later is denoised beside what is settled (docs/log.md, "a time for every position").
+      stagger: 1,
     },
     diffusion: { scheduleD: 3, selfConditioning: 0.5 },
     recipe: {
@@ -68,7 +69,7 @@ function tiny(): LdlmConfig {
 function stories(): LdlmConfig {
   const config = tiny();
   config.model.dit = { layers: 4, width: 256, heads: 8 };
-  Object.assign(config.train, { steps: 9_000, cooldown: 0.5, ema: 0.999, logEvery: 50, saveEvery: 500 });
+  Object.assign(config.train, { steps: 4_000, batch: 64, muon: { lrScale: 4, momentum: 0.95 }, cooldown: 0.5, ema: 0.998, logEvery: 50, saveEvery: 250 });
   config.data.path = 'data/stories-200k';
   return config;
 }

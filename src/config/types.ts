@@ -37,7 +37,7 @@ const modelSchema = z.strictObject({
     })
     .describe('The denoiser.'),
   freeScale: z.boolean().describe('true: z0 keeps the scale that the latent encoder gives it; false: a root mean square of 1 for every latent.'),
-  stagger: notNegative('w: how much later the last latent is denoised than the first, >= 0. At the uniform time t, position n is at (1 + w) t - w (1 - n / (N - 1)), clamped to 0..1, and from there the learned warp leads to its own u; 0: all have one u, as in the paper.').default(0),
+  stagger: notNegative('w: how much later the last latent is denoised than the first, >= 0. Position n has the schedule time (1 + w) u - w (1 - n / (N - 1)), clamped to 0..1; 0: all have u, as in the paper.').default(0),
 });
 
 const diffusionSchema = z.strictObject({
@@ -57,7 +57,7 @@ const adaptiveTimestepsSchema = z.strictObject({
   bins: z.int().min(2).max(100_000).describe('Bins of the loss curve over u, 2..100000.'),
   decay: belowOne('Decay of the moving average of the per-sample loss in a bin, in [0, 1).'),
   every: count('Steps between rebuilds of the density of u, >= 1.'),
-  floor: share('Share of the density that is spread evenly over all bins, so that none starves; 0..1.'),
+  floor: z.number().gt(0).max(1).describe('Share of the density that is spread evenly over all bins, so that none starves; above 0, at most 1.'),
 });
 
 const recipeSchema = z.strictObject({

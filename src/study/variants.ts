@@ -37,6 +37,7 @@ export const variants = {
   'more-noise': recipe('sigma_dec five thirds', 'decoderNoise', ({ decoderNoise }) => (5 * decoderNoise) / 3),
   'stopped-target': recipe('no gradient through the target', 'stoppedTarget', () => true),
   'two-stage': recipe('gamma = 0: no diffusion gradient in the encoder', 'encoderWarmup', () => NO_PULL),
+  'no-stagger': variant('one time for all positions', ['model.stagger'], (full) => ({ ...full, model: { ...full.model, stagger: 0 } })),
   'uniform-grid': { ...variant('sampled at times even in u', [], (full) => full), grid: 'uniform' },
 } as const satisfies Record<string, Variant>;
 
@@ -49,13 +50,17 @@ export const variantNames = Object.keys(variants) as VariantName[];
  * @throws LdlmError ERR_LDLM_CONFIG if `full` has nothing that the variant could change
  */
 export function configOf(name: VariantName, full: LdlmConfig): LdlmConfig {
+  const idle = idleBecause(name, full);
+  if (idle === null) return parseConfig(variants[name].of(full));
+  throw new LdlmError('ERR_LDLM_CONFIG', `variant ${name} must differ from full, got the same: ${idle}. Leave it out with --only`);
+}
+
+/** Why a variant would be the full recipe once more; null if it differs. */
+export function idleBecause(name: VariantName, full: LdlmConfig): string | null {
   const { of, grid, fields }: Variant = variants[name];
-  const config = parseConfig(of(full));
-  const same = JSON.stringify(config) === JSON.stringify(full);
-  const idle = grid === 'uniform' ? full.recipe.adaptiveTimesteps === null : same && name !== 'full';
-  if (!idle) return config;
-  const field = fields[0] ?? 'recipe.adaptiveTimesteps';
-  throw new LdlmError('ERR_LDLM_CONFIG', `variant ${name} must differ from full, got the same: ${field} is so already. Leave it out with --only`);
+  if (grid === 'uniform') return full.recipe.adaptiveTimesteps === null ? 'recipe.adaptiveTimesteps is so already' : null;
+  const same = JSON.stringify(parseConfig(of(full))) === JSON.stringify(full);
+  return same && name !== 'full' ? `${fields[0]} is so already` : null;
 }
 
 function variant(what: string, fields: readonly string[], of: (full: LdlmConfig) => LdlmConfig): Variant {

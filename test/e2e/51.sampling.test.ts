@@ -54,7 +54,7 @@ describe('ldlm sample', () => {
 
   it('samples a model with stagger by ddpm and ddim, whatever --batch is, and by no other sampler', async () => {
     const run = world.path('staggered');
-    await ldlmOutput(world.train(run, '--set', 'model.stagger=2', '--set', 'train.steps=3'));
+    await ldlmOutput(world.train(run, '--set', 'model.stagger=2', '--set', 'train.steps=16')); // the warp is learned from step 12 on
     const flags = ['sample', '--model', run, '--count', '8', '--steps', '6', '--seed', '7', '--sampler'];
     for (const sampler of ['ddpm', 'ddim']) {
       const whole = await ldlmOutput([...flags, sampler]);

@@ -68,9 +68,8 @@ TEST(Generate, OneConditionServesAllSamples) {
   const c10::InferenceMode inference;
   for (const double stagger : {0.0, 2.0}) {
     const LDLM model = random_model(stagger);
-    const TimestepSampler timesteps(std::nullopt, 0, {stagger, kLatents});
-    const Tensor x = at::randn({3, kLatents, kWidth}), none = at::zeros_like(x), one = at::full({1}, 0.4), three = at::full({3}, 0.4);
-    const Tensor shared = model.dit(x, model.dit.condition(one, timesteps.times(one)), none), own = model.denoise(x, three, none, timesteps.times(three));
+    const Tensor x = at::randn({3, kLatents, kWidth}), none = at::zeros_like(x);
+    const Tensor shared = model.dit(x, model.dit.condition(at::full({1}, 0.4)), none), own = model.denoise(x, at::full({3}, 0.4), none);
     EXPECT_LT(test::max_difference(shared, own), 1e-5 * own.abs().max().item<double>());
   }
 }
@@ -80,13 +79,23 @@ TEST(Generate, AStepsConditionIsThatOfManyStepsTakenApart) {
   const c10::InferenceMode inference;
   for (const double stagger : {0.0, 2.0}) {
     const LDLM model = random_model(stagger);
-    const TimestepSampler timesteps(std::nullopt, 0, {stagger, kLatents});
-    const auto condition = [&](const Tensor& clocks) { return model.dit.condition(clocks, timesteps.times(clocks)); };
     const Tensor x = at::randn({2, kLatents, kWidth}), none = at::zeros_like(x);
-    const DitCondition many = condition(at::tensor({0.9f, 0.6f, 0.2f}));
+    const DitCondition many = model.dit.condition(at::tensor({0.9f, 0.6f, 0.2f}));
     const DitCondition second = taken_apart(joined(many).narrow(0, 1, 1), many);
-    EXPECT_LT(test::max_difference(model.dit(x, second, none), model.dit(x, condition(at::full({1}, 0.6)), none)), 1e-5);
+    EXPECT_LT(test::max_difference(model.dit(x, second, none), model.dit(x, model.dit.condition(at::full({1}, 0.6)), none)), 1e-5);
   }
+}
+
+TEST(Generate, WithStaggerEveryPositionHasItsOwnTime) {
+  const DiT dit = random_model(3).dit;
+  const Tensor u_B = at::tensor({0.0, 0.5, 1.0}, at::kDouble), times = dit.times(u_B).squeeze(-1);  // [3, N]
+  EXPECT_LT(test::max_difference(times[0], at::full({kLatents}, 1e-3, at::kDouble)), 1e-12);
+  EXPECT_LT(test::max_difference(times[2], at::full({kLatents}, 1 - 1e-3, at::kDouble)), 1e-12);
+  // Halfway (1 + 3) 0.5 - 3 (1 - n / 47): clean up to the 15th position, untouched from the 32nd on.
+  EXPECT_NEAR(times[1][15].item<double>(), 1e-3, 1e-12);
+  EXPECT_NEAR(times[1][20].item<double>(), 2 - 3 * (1 - 20.0 / 47), 1e-12);
+  EXPECT_NEAR(times[1][32].item<double>(), 1 - 1e-3, 1e-12);
+  EXPECT_TRUE(random_model(0).dit.times(u_B).flatten().equal(u_B));
 }
 
 }  // namespace ldlm

@@ -89,36 +89,4 @@ TEST(TimestepSampler, RestoresItsStateAndRefusesABrokenOne) {
   EXPECT_THROW(other.restore(broken), c10::ValueError);
 }
 
-TEST(TimestepSampler, WithStaggerEveryPositionHasItsOwnTime) {
-  constexpr int64_t kPositions = 48;
-  const TimestepSampler sampler(std::nullopt, 0, {3, kPositions});
-  const Tensor clock_B = at::tensor({0.0, 0.5, 1.0}, at::kDouble), times = sampler.times(clock_B).squeeze(-1);  // [3, N]
-  EXPECT_LT(test::max_difference(times[0], at::full({kPositions}, 1e-3, at::kDouble)), 1e-12);
-  EXPECT_LT(test::max_difference(times[2], at::full({kPositions}, 1 - 1e-3, at::kDouble)), 1e-12);
-  // Halfway (1 + 3) 0.5 - 3 (1 - n / 47): clean up to the 15th position, untouched from the 32nd on.
-  EXPECT_NEAR(times[1][15].item<double>(), 1e-3, 1e-12);
-  EXPECT_NEAR(times[1][20].item<double>(), 2 - 3 * (1 - 20.0 / 47), 1e-12);
-  EXPECT_NEAR(times[1][32].item<double>(), 1 - 1e-3, 1e-12);
-  const std::vector<double> grid = sampler.grid(9, 0.2);
-  EXPECT_EQ(grid.front(), 1.0);
-  EXPECT_NEAR(sampler.times(at::tensor(grid, at::kDouble))[8].max().item<double>(), 0.2, 1e-12);
-  EXPECT_TRUE(TimestepSampler(std::nullopt, 0).times(clock_B).flatten().equal(clock_B));
-}
-
-// Each position's loss is linear in the clock while it is denoised, whatever the losses of positions that are clamped.
-TEST(TimestepSampler, WithStaggerTheWarpIsThatOfAPositionsOwnTime) {
-  TimestepSampler sampler(kAdaptive, 100000, {1, 12});
-  for (int64_t step = 0; step < 2000; ++step) {
-    std::vector<float> clocks;
-    for (int64_t j = 0; j < 16; ++j) clocks.push_back(static_cast<float>(sampler.sample(j, 16, std::fmod(0.618 * static_cast<double>(step), 1.0))));
-    const Tensor u_BN = sampler.times(at::tensor(clocks)).squeeze(-1), clamped = u_BN.lt(0.0011).logical_or(u_BN.gt(0.9989));
-    sampler.update(step, u_BN, at::sigmoid(12 * (u_BN - 0.4)).masked_fill(clamped, 7.0));
-  }
-  const Tensor own = sampler.times(at::tensor({0.25, 0.6}, at::kDouble)).squeeze(-1);  // [2, N]
-  for (const int64_t n : {7, 9, 11}) {  // t_n = 2 * 0.25 - (1 - n / 11)
-    EXPECT_NEAR((curve(own[0][n].item<double>()) - curve(0)) / (curve(1) - curve(0)), 0.5 - (1 - static_cast<double>(n) / 11), 0.04) << n;
-  }
-  EXPECT_DOUBLE_EQ(own[1][0].item<double>(), sampler.schedule_time(2 * 0.6 - 1));
-}
-
 }  // namespace ldlm

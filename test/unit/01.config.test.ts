@@ -88,6 +88,7 @@ describe('parseConfig', () => {
     ['model.dit.heads=5', 'model.dit.heads must divide model.dit.width (192), got 5'],
     ['model.dit.heads=192', 'model.dit.heads must leave an even head width (rotary embedding), got 192 / 192 = 1'],
     ['model.latents=49', 'model.latents must be <= model.maxLength (48), got 49'],
+    ['model.latents=1', 'model.stagger must be 0 where model.latents is 1, got 1'],
     ['train.accumulate=3', 'train.accumulate must divide train.batch (32), got 3'],
     ['recipe.encoderWarmup.min=0.2', 'recipe.encoderWarmup.min must be <= max (0.1), got 0.2'],
   ])('checks sizes across fields: %s', (assignment, message) => {
@@ -139,7 +140,7 @@ describe('applySet', () => {
   it('reads numbers, null and objects as JSON and anything else as text', () => {
     const config = applySet(
       presets.tiny(), 'train.lr=3e-4', 'recipe.encoderWarmup=null', 'encoder.source=my/model=1', 'train.betas=[0.8,0.9]',
-      'recipe.adaptiveTimesteps={"bins":10,"decay":0.5,"every":7,"floor":0}',
+      'recipe.adaptiveTimesteps={"bins":10,"decay":0.5,"every":7,"floor":1}',
     );
     expect(config.train).toMatchObject({ lr: 3e-4, betas: [0.8, 0.9] });
     expect(config.encoder.source).toBe('my/model=1');
