@@ -35,12 +35,11 @@ ReconstructionAccuracy reconstruction_accuracy(const LDLM& model, const NoiseSch
     const Tensor u_B = at::full({z0.size(0)}, u, z0.options()), u_BM1 = model.dit.times(u_B);
     const Tensor x = schedule.signal(u_BM1) * z0 + schedule.noise(u_BM1) * noise(k++);
     const Tensor z0_hat = model.denoise(x, u_B, at::zeros_like(z0));
+    const Tensor in_flight_BN1 = model.dit.in_flight(u_BM1).expand({-1, z0.size(1), -1});
     // Latent n stands for token n where there are as many; else all tokens are counted.
-    const Tensor in_flight_BM1 = model.dit.in_flight(u_BM1);
-    const bool all = in_flight_BM1.size(1) > 1 && in_flight_BM1.size(1) != ids_BL.size(1);
-    result.one_step.push_back(accuracy(z0_hat, all ? real_BL : real_BL.logical_and(in_flight_BM1.squeeze(-1))));
-    const Tensor counted_BND = in_flight_BM1.expand_as(z0);
-    const Tensor error = (z0_hat - z0).square().masked_select(counted_BND).mean();
+    const bool one_a_token = z0.size(1) == ids_BL.size(1);
+    result.one_step.push_back(accuracy(z0_hat, one_a_token ? real_BL.logical_and(in_flight_BN1.squeeze(-1)) : real_BL));
+    const Tensor error = (z0_hat - z0).square().masked_select(in_flight_BN1).mean();
     result.relative_error.push_back(error.item<double>() / std::max(variance, 1e-12));
   }
   return result;

@@ -18,8 +18,9 @@ LatentStatistics latent_statistics(const Tensor& z0_BND);
 struct ReconstructionAccuracy {
   double clean;                        // token accuracy decoding z0
   double noisy;                        // decoding z0 + sigma_dec eps
-  std::vector<double> one_step;        // decoding DiT(x_u, u, 0) at kOneStepTimes; with stagger the tokens of positions in flight
-  std::vector<double> relative_error;  // mean (z0_hat - z0)^2 over the variance of z0, at kOneStepTimes
+  // At kOneStepTimes, with stagger of the positions in flight:
+  std::vector<double> one_step;        // decoding DiT(x_u, u, 0)
+  std::vector<double> relative_error;  // mean (z0_hat - z0)^2 over the variance of z0
 };
 inline constexpr double kOneStepTimes[] = {0.2, 0.4, 0.6, 0.8};
 
