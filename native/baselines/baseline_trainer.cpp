@@ -5,6 +5,7 @@
 #include "io/safetensors.h"
 #include "model/pretrained_layers.h"
 #include "train/data_parallel.h"
+#include "train/diverged_error.h"
 #include "train/heap.h"
 #include "train/moving_average.h"
 
@@ -57,13 +58,12 @@ BaselineStep BaselineTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B
     losses[static_cast<size_t>(part)] = loss.item<double>();
     return gradients(loss, tensors_);
   });
+  constexpr const char* kRemedy = "Lower train.lr or resume from the last checkpoint";
   BaselineStep result{steps_done_ + 1, 0, lr_at(progress), 0};
   for (const double loss : losses) result.loss += loss;
-  TORCH_CHECK(std::isfinite(result.loss), "the loss must be finite, got ", result.loss, " at step ", steps_done_,
-              "; the parameters were left as before this step. Lower train.lr or resume from the last checkpoint");
+  require_finite(result.loss, "loss", steps_done_, kRemedy);
   result.gradient_norm = at::linalg_vector_norm(optimizer_->step(gradient, result.lr)).item<double>();
-  TORCH_CHECK(std::isfinite(result.gradient_norm), "the gradient must be finite, got ", result.gradient_norm, " at step ", steps_done_,
-              "; the parameters were left as before this step. Lower train.lr or resume from the last checkpoint");
+  require_finite(result.gradient_norm, "gradient", steps_done_, kRemedy);
   update_moving_average(ema_tensors_, tensors_, config_.ema, steps_done_);
   ++steps_done_;
   return result;

@@ -27,7 +27,7 @@ class BaselineTrainer {
   BaselineTrainer(const BaselineConfig& model, const BaselineTrainConfig& train);
 
   // One update. ids [batch, L], lengths [batch], int64. `progress` in [0, 1]: the share of the training, by steps or by time, that is
-  // done before it; the cooldown follows it. A loss that is not finite is a c10::Error, and the parameters are then those before it.
+  // done before it; the cooldown follows it. A loss or gradient that is not finite is a DivergedError, and the parameters are then those before it.
   BaselineStep step(const Tensor& ids_BL, const Tensor& lengths_B, double progress);
 
   // model.safetensors, ema.safetensors and optimizer.safetensors of `folder`; the rest of the state is the number of steps.

@@ -5,6 +5,7 @@
 #include "generate/generate.h"
 #include "io/io_error.h"
 #include "torch.h"
+#include "train/diverged_error.h"
 
 namespace ldlm::binding {
 
@@ -26,6 +27,8 @@ NativeError describe(const std::exception_ptr& exception) {
     return {"INVALID_ARGUMENT", error.what_without_backtrace(), error.what()};
   } catch (const c10::Error& error) {
     return {"TORCH", error.what_without_backtrace(), error.what()};
+  } catch (const DivergedError& error) {
+    return {"DIVERGED", error.what(), ""};
   } catch (const IoError& error) {
     return {"IO", error.what(), ""};
   } catch (const std::system_error& error) {

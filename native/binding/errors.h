@@ -9,7 +9,7 @@
 namespace ldlm::binding {
 
 struct NativeError {
-  std::string code;     // INVALID_ARGUMENT | OUT_OF_MEMORY | IO | TORCH | STATE | ABORTED | NATIVE
+  std::string code;     // INVALID_ARGUMENT | OUT_OF_MEMORY | IO | TORCH | DIVERGED | STATE | ABORTED | NATIVE
   std::string message;  // without a backtrace
   std::string native_stack;
 };

@@ -8,6 +8,7 @@
 #include "ops/recorded.h"
 #include "ops/vocabulary/vocabulary.h"
 #include "train/data_parallel.h"
+#include "train/diverged_error.h"
 #include "train/heap.h"
 #include "train/moving_average.h"
 
@@ -177,15 +178,12 @@ Batch JointTrainer::to_device(const Batch& batch) const {
 void JointTrainer::check_finite(const Tensor& norms_P, const Tensor& losses) const {
   const Tensor losses_host = losses.to(at::kCPU), norms_host = norms_P.to(at::kCPU);
   static constexpr const char* kLossNames[] = {"diffusion", "hidden", "token", "total"};
+  constexpr const char* kRemedy = "Lower train.lr or train.clip, or resume from the last checkpoint";
   for (int64_t i = 0; i < 4; ++i) {
-    const double value = losses_host[i].item<double>();
-    TORCH_CHECK(std::isfinite(value), "the ", kLossNames[i], " loss must be finite, got ", value, " at step ", steps_done_,
-                "; the parameters were left as before this step. Lower train.lr or train.clip, or resume from the last checkpoint");
+    require_finite(losses_host[i].item<double>(), std::string(kLossNames[i]) + " loss", steps_done_, kRemedy);
   }
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    const double value = norms_host[static_cast<int64_t>(i)].item<double>();
-    TORCH_CHECK(std::isfinite(value), "the gradient of ", parameters_[i].name, " must be finite, its norm is ", value, " at step ",
-                steps_done_, "; the parameters were left as before this step. Lower train.lr or train.clip, or resume from the last checkpoint");
+    require_finite(norms_host[static_cast<int64_t>(i)].item<double>(), "gradient of " + parameters_[i].name, steps_done_, kRemedy);
   }
 }
 

@@ -58,7 +58,7 @@ class JointTrainer {
   void finish_statistics();
 
   void step(const Batch& batch);
-  // Of the last step. Throws if a loss or gradient since the last call was not finite; the parameters are then those before it.
+  // Of the last step. Throws a DivergedError if a loss or gradient since the last call was not finite; the parameters are then those before it.
   StepMetrics metrics();
   ReconstructionAccuracy diagnose(const Batch& batch) const;
 

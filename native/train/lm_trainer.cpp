@@ -5,6 +5,7 @@
 
 #include "io/safetensors.h"
 #include "train/data_parallel.h"
+#include "train/diverged_error.h"
 #include "train/heap.h"
 
 namespace ldlm {
@@ -49,11 +50,6 @@ Sums add_up(const std::vector<Sums>& parts) {
   return total;
 }
 
-void check_finite(const char* name, double loss, int64_t step) {
-  TORCH_CHECK(std::isfinite(loss), "causal lm: the ", name, " loss must be finite, got ", std::isnan(loss) ? "nan" : "infinity",
-              " at step ", step, "; the parameters were left as before this step. Lower the learning rate");
-}
-
 }  // namespace
 
 double lm_learning_rate(const LmTrainConfig& config, int64_t step) {
@@ -93,8 +89,9 @@ LmStep LmTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B) {
   const Sums total = add_up(sums);
   LmStep result{total.next_token / static_cast<double>(batch.predicted), total.identity / static_cast<double>(batch.tokens),
                 static_cast<double>(total.identity_correct) / static_cast<double>(batch.tokens), 0};
-  check_finite("next-token", result.next_token_loss, steps_done_);
-  check_finite("identity", result.identity_loss, steps_done_);
+  constexpr const char* kRemedy = "Lower the learning rate";
+  require_finite(result.next_token_loss, "next-token loss", steps_done_, kRemedy);
+  require_finite(result.identity_loss, "identity loss", steps_done_, kRemedy);
   const Tensor norms_P = optimizer_->step(gradient, lm_learning_rate(config_, steps_done_));
   result.gradient_norm = at::linalg_vector_norm(norms_P).item<double>();
   ++steps_done_;

@@ -23,7 +23,7 @@ export function resolveDevice(device: 'auto' | 'cpu' | 'cuda'): 'cpu' | 'cuda' {
   if (device === 'cuda' && !cudaAvailable) {
     throw new LdlmError(
       'ERR_LDLM_INVALID_ARGUMENT',
-      'device cuda must have an addon built with CUDA (ldlm build --variant cuda) and a GPU with its driver, got neither or one. `ldlm doctor` says which',
+      'device cuda must have an addon built with CUDA (ldlm build --variant cuda) and a GPU with its driver, and at least one of them is missing. `ldlm doctor` says which',
     );
   }
   return device;

@@ -8,6 +8,7 @@ export type LdlmErrorCode =
   | 'ERR_LDLM_OUT_OF_MEMORY'
   | 'ERR_LDLM_IO'
   | 'ERR_LDLM_TORCH'
+  | 'ERR_LDLM_DIVERGED'
   | 'ERR_LDLM_NATIVE'
   | 'ERR_LDLM_ABORTED';
 

@@ -11,7 +11,7 @@ import type { NativeModel } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
 import { type Checkpoint, openCheckpoint, tokenizerOf } from './run_folder.js';
 import { cutAtEnd, toSamples } from './sample_rows.js';
-import { resolveSampleOptions, type SampleOptions, type ResolvedSampleOptions } from './sample_options.js';
+import { checkStagger, resolveSampleOptions, type SampleOptions, type ResolvedSampleOptions } from './sample_options.js';
 
 export interface Sample {
   /** Number of the sample; with the seed and the options it decides the text. */
@@ -217,9 +217,7 @@ export class LDLM implements AsyncDisposable {
     onEvaluation: ((step: number, ids: Int32Array | null) => void) | null,
   ): Promise<{ samples: Sample[]; evaluations: number }> {
     const { steps, sampler, eta, temperature, grid, seed, signal } = options;
-    if (this.config.model.stagger > 0 && sampler !== 'ddim') {
-      throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `sampler must be ddpm or ddim for a model with model.stagger > 0, got ${sampler}`);
-    }
+    checkStagger(this.config.model, sampler);
     const count = Math.min(options.batch, options.count - first);
     const token = nextToken++;
     const abort = (): void => this.native.abort(token);

@@ -61,7 +61,8 @@ export async function* pretrainLm(
   options: { data: Shards; tokenizer: Tokenizer; out: string; signal?: AbortSignal },
 ): AsyncGenerator<LmProgress, LmResult, undefined> {
   const { data, tokenizer, out, signal } = options;
-  check(config, data);
+  checkLm(config);
+  if (data.rows < 2) throw new LdlmError('ERR_LDLM_CONFIG', `the data must hold at least 2 rows of ${data.length} tokens, got ${data.rows}. Give more text or a smaller --length`);
   const held = Math.min(LARGEST_VALIDATION, Math.max(1, Math.floor(data.rows / 50)));
   const training: Shards = Object.create(data, { rows: { value: data.rows - held } }) as Shards;
   const vocabulary = tokenizer.vocabularySize;
@@ -82,14 +83,16 @@ export async function* pretrainLm(
   }
 }
 
-function check({ layers, width, heads, batch, identityLayer }: LmConfig, data: Shards): void {
+/** @throws LdlmError ERR_LDLM_CONFIG naming the field, what it must be and what it was */
+export function checkLm({ layers, width, heads, batch, lr, identityWeight, identityLayer }: LmConfig): void {
   const require = (ok: boolean, what: string): void => {
     if (!ok) throw new LdlmError('ERR_LDLM_CONFIG', what);
   };
   require(width % heads === 0, `heads must divide width (${width}), got ${heads}`);
   require(batch % MICRO_BATCHES === 0, `batch must be even, got ${batch}`);
   require(identityLayer >= -layers - 1 && identityLayer <= layers, `identityLayer must be in ${-layers - 1}..${layers}, got ${identityLayer}`);
-  require(data.rows >= 2, `the data must hold at least 2 rows of ${data.length} tokens, got ${data.rows}. Give more text or a smaller --length`);
+  require(lr > 0, `lr must be > 0, got ${lr}`);
+  require(identityWeight >= 0, `identityWeight must be >= 0, got ${identityWeight}`);
 }
 
 function nativeConfig(config: LmConfig, vocabulary: number, positions: number): Parameters<ReturnType<typeof loadNative>['LmTrainer']['create']>[0] {

@@ -3,7 +3,7 @@
 
 import { LdlmError, type LdlmErrorCode } from './errors.js';
 
-const nativeCodes = ['INVALID_ARGUMENT', 'OUT_OF_MEMORY', 'TORCH', 'STATE', 'ABORTED', 'IO', 'NATIVE'] as const;
+const nativeCodes = ['INVALID_ARGUMENT', 'OUT_OF_MEMORY', 'TORCH', 'DIVERGED', 'STATE', 'ABORTED', 'IO', 'NATIVE'] as const;
 
 /** What C++ rejects with: `code` is one of the codes above, `nativeStack` the C++ text with its backtrace. */
 interface NativeError extends Error {

@@ -78,7 +78,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if (latest) return latest;
   throw new LdlmError(
     'ERR_LDLM_IO',
-    `--model must be a run folder with a finished checkpoint (or a checkpoint or export folder), got '${path}', ` +
+    `a model must be a run folder with a finished checkpoint (or a checkpoint or export folder), got '${path}', ` +
       `which has no checkpoints/latest and no state.json`,
   );
 }

@@ -65,6 +65,15 @@ export function hasEta(sampler: SamplerName): boolean {
   return sampler !== 'heun' && sampler !== 'sde';
 }
 
+/**
+ * Refuses the integrators that know one time for all positions.
+ * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT for a model with stagger and another sampler
+ */
+export function checkStagger({ stagger }: { stagger: number }, sampler: SamplerName, model = 'the model'): void {
+  if (stagger === 0 || sampler === 'ddim' || sampler === 'ddpm') return;
+  throw invalid('sampler', `ddpm or ddim for ${model}, whose model.stagger is ${stagger}`, sampler);
+}
+
 function whole(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) throw invalid(name, `a whole number >= ${least}`, value);
 }

@@ -34,6 +34,8 @@ export interface ScoreOptions {
  * const [row] = await scorer.score(await scorer.encode(['Anna had a ball.']));
  */
 export class Scorer implements AsyncDisposable {
+  private hash: Promise<string> | undefined;
+
   private constructor(
     readonly folder: string,
     /** What finds the same files again: the folder as it was given, or ID@COMMIT of the hub. */
@@ -69,8 +71,12 @@ export class Scorer implements AsyncDisposable {
     return new Scorer(folder, found, shape, tokenizer, tokenizer.endId, unknown, native);
   }
 
-  /** SHA-256 over the files of weights, in hex. */
-  async sha256(): Promise<string> {
+  /** SHA-256 over the files of weights, in hex; read once. */
+  sha256(): Promise<string> {
+    return (this.hash ??= this.hashWeights());
+  }
+
+  private async hashWeights(): Promise<string> {
     const files = (await readdir(this.folder)).filter((name) => name.endsWith('.safetensors')).sort();
     return hashFiles(files.map((name) => join(this.folder, name)));
   }

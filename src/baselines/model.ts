@@ -63,8 +63,8 @@ export class BaselineModel implements AsyncDisposable {
     return 'float32';
   }
 
-  get onlySampler(): string {
-    return this.config.kind === 'ar' ? 'next token, fp64' : 'ancestral, fp64';
+  get onlySampler(): { name: string; takesSteps: boolean } {
+    return this.config.kind === 'ar' ? { name: 'next token, fp64', takesSteps: false } : { name: 'ancestral, fp64', takesSteps: true };
   }
 
   /** Samples `count` texts, in batches. The texts do not depend on the size of the batches (of ar: but for the rounding of products). */

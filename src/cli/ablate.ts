@@ -12,7 +12,7 @@ import { ablationPicture } from '../study/ablation_picture.js';
 import { type AblationRow, ablationTable, summarise } from '../study/ablation_summary.js';
 import { configOf, idleBecause, type VariantName, variantNames, variants } from '../study/variants.js';
 import { interruptible } from './interrupt.js';
-import { addJudgeFlags, type JudgeFlags, loadScorer, someReferenceTexts } from './judge_flags.js';
+import { addJudgeFlags, type JudgeFlags, loadScorer, referenceTexts } from './judge_flags.js';
 import { checkUsage, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
 import { addConfigFlags, type ConfigFlags, resolveConfig } from './train.js';
@@ -42,7 +42,7 @@ Examples:
 
 /** The command `ldlm ablate`. */
 export function ablateCommand(): Command {
-  return addJudgeFlags(addConfigFlags(new Command('ablate')))
+  return addJudgeFlags(addConfigFlags(new Command('ablate')), 'DATA/validation, or new stories')
     .description('train the recipe without each of its parts, and compare')
     .requiredOption('--out <dir>', 'folder of all runs')
     .option('--steps <n>', 'training steps of every run (default: train.steps)', wholeNumber(1))
@@ -64,7 +64,7 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
   const names = [...new Set(flags.only ?? variantNames)].filter((name) => !idle.includes(name));
   checkUsage(command, () => names.map((name) => configOf(name, config)));
   const corpus = await corpusOf(config.data.path, count);
-  const reference = (await someReferenceTexts(flags, count, command)) ?? corpus.heldOut;
+  const reference = (await referenceTexts(flags, count)) ?? corpus.heldOut;
   const protocols = applicableProtocols({ stories: corpus.stories, references: reference.length, scorer: flags.scorer !== undefined, count });
   checkUsage(command, () => checkRequest({ protocols, count, scorer: flags.scorer !== undefined, references: reference.length }));
   process.stderr.write(`protocols: ${protocols.join(', ')}; held-out texts: ${flags.reference ?? corpus.heldOutFrom}\n${paceNotes(config)}`);

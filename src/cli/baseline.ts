@@ -64,7 +64,7 @@ export function baselineCommand(): Command {
     .addOption(new Option('--kind <name>', 'what to train').choices([...baselineKinds]).makeOptionMandatory())
     .addOption(new Option('--preset <name>', 'the settings and size of this LDLM').choices(presetNames).conflicts('like'))
     .option('--like <run>', 'the settings and size of the LDLM in this run folder')
-    .option('--encoder <source>', "the LDLM's frozen LM, of which the size depends (default: the preset's)")
+    .addOption(new Option('--encoder <source>', "the LDLM's frozen LM, of which the size depends (default: the preset's)").conflicts('like'))
     .addOption(new Option('--match <part>', 'parameters of the whole LDLM, or of its denoiser').choices([...sizesToMatch]).default('whole'))
     .option('--parameters <n>', 'this number of parameters instead', wholeNumber(1))
     .option('--data <dir>', 'prepared data (default: data.path of the settings)')

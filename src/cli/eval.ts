@@ -10,6 +10,7 @@ import { BaselineModel } from '../baselines/model.js';
 import { writeFileAtomic } from '../data/atomic.js';
 import { readDocuments } from '../data/readers.js';
 import type { Tokenizer } from '../data/tokenizer.js';
+import { conditionNames, describeSampling } from '../eval/conditions.js';
 import { evaluate, type EvaluationResult } from '../eval/evaluate.js';
 import { checkRequest, type ProtocolName, protocolNames } from '../eval/protocols.js';
 import { interruptible } from './interrupt.js';
@@ -51,6 +52,7 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
   const protocols = [...new Set(flags.protocol)];
   const reference = await referenceTexts(flags, flags.count);
   checkUsage(command, () => checkRequest({ protocols, count: flags.count, scorer: flags.scorer !== undefined, references: reference?.length ?? null }));
+  for (const file of flags.training ?? []) for await (const { text } of readDocuments(file, { column: flags.column })) if (text !== '') break; // refused now, not after sampling
   await mkdir(flags.out, { recursive: true });
   const weights = flags.raw ? 'raw' : 'ema';
   await using model = (await isBaseline(flags.model)) ? await BaselineModel.load(flags.model, { weights }) : await LDLM.load(flags.model, { device: flags.device, dtype: flags.dtype, weights });
@@ -63,6 +65,7 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
     ...(reference ? { reference } : {}),
     ...(flags.training ? { training: tokenRows(flags.training, flags.column, model.tokenizer) } : {}),
     signal,
+    stateRefusals: true,
     onProgress: stages.update,
   }).finally(stages.stop);
   const json = JSON.stringify({ results }, null, 2) + '\n';
@@ -70,24 +73,25 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
   await writeFileAtomic(join(flags.out, 'eval.json'), json);
   process.stdout.write(flags.json ? json : table(results));
   process.stderr.write(`written: ${join(flags.out, 'eval.json')}, ${join(flags.out, 'samples.jsonl')}\n`);
+  const refused = results.filter((result) => result['refused'] !== undefined);
+  for (const result of refused) process.stderr.write(`error: ${result.protocol}: ${String(result['refused'])}\n`);
+  if (refused.length > 0) process.exitCode = 1;
 }
 
 async function* tokenRows(files: readonly string[], column: string, tokenizer: Tokenizer): AsyncGenerator<number[]> {
-  for (const file of files) for await (const { text } of readDocuments(file, { column })) yield tokenizer.encode(text);
+  for (const file of files) for await (const { text } of readDocuments(file, { column })) if (text !== '') yield tokenizer.encode(text);
 }
 
-/** Fields of a result that are conditions, which the head of the table says once. */
-const CONDITIONS = ['sampler', 'steps', 'eta', 'temperature', 'grid', 'seed', 'count', 'precision', 'model', 'scorer', 'machine', 'protocol', 'notes', 'samples'];
+/** Fields of a result that the head of the table says once, or that have a line of their own. */
+const SAID_ELSEWHERE: readonly string[] = [...conditionNames, 'protocol', 'notes', 'samples'];
 
 function table(results: readonly EvaluationResult[]): string {
-  const { model, sampler, steps, eta, seed, count, machine } = results[0]!;
-  const lines = [
-    `${model.path}, step ${model.step}: ${count} samples, ${sampler}, ${steps} steps, eta ${eta}, seed ${seed}, ${machine.device}`,
-  ];
+  const first = results[0]!;
+  const lines = [`${first.model.path}, step ${first.model.step}: ${describeSampling(first)}, ${first.machine.device}`];
   for (const result of results) {
     lines.push('', result.protocol);
     for (const [name, value] of Object.entries(result)) {
-      if (!CONDITIONS.includes(name)) lines.push(`  ${name.padEnd(18)} ${show(value)}`);
+      if (!SAID_ELSEWHERE.includes(name)) lines.push(`  ${name.padEnd(18)} ${show(value)}`);
     }
     lines.push(...result.notes.map((note) => `  note: ${note}`));
   }

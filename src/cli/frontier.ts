@@ -9,12 +9,12 @@ import { defaultSampler, hasEta, resolveSampleOptions, type SamplerName, sampler
 import { writeFileAtomic } from '../data/atomic.js';
 import { applicableProtocols, holdsStories } from '../eval/applicable.js';
 import { checkRequest, type ProtocolName, protocolNames } from '../eval/protocols.js';
-import { frontier, type FrontierPoint, type FrontierProgress, samplingOf, settingsOf, type Sweep } from '../study/frontier.js';
+import { checkComparable, frontier, type FrontierPoint, type FrontierProgress, samplingOf, settingsOf, type Sweep } from '../study/frontier.js';
 import { frontierPicture } from '../study/frontier_picture.js';
 import { frontierTable, place, qualityOf } from '../study/frontier_summary.js';
 import { published, type PublishedName, publishedNames } from '../study/published.js';
 import { interruptible } from './interrupt.js';
-import { addJudgeFlags, type JudgeFlags, loadScorer, someReferenceTexts } from './judge_flags.js';
+import { addJudgeFlags, type JudgeFlags, loadScorer, referenceTexts } from './judge_flags.js';
 import { checkUsage, deviceOption, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
 
@@ -51,7 +51,7 @@ export function frontierCommand(): Command {
     .option('--steps <n...>', 'evaluations of the denoiser', several(wholeNumber(1)), [8, 16, 32, 64])
     .option('--eta <x...>', 'share of fresh noise, 0..1 (default: 0 0.5 1; heun and sde have none)', several(realNumber))
     .option('--temperature <x...>', 'deviation of the noise, initial and fresh, > 0', several(realNumber), [1])
-    .addOption(new Option('--sampler <name>', 'integrator').choices([...samplers]).default(defaultSampler))
+    .addOption(new Option('--sampler <name>', 'integrator; models with stagger take ddpm or ddim').choices([...samplers]).default(defaultSampler))
     .option('--count <n>', 'texts of a point', wholeNumber(1), 256)
     .option('--seed <n>', 'seed of all noise, the same for every point', wholeNumber(0), 0)
     .option('--batch <n>', 'texts at once; changes speed, not texts', wholeNumber(1), 32);
@@ -73,7 +73,8 @@ async function run(models: string[], flags: Flags, command: Command, signal: Abo
   if (flags.published && !flags.scorer) command.error('error: --published must have --scorer, since published figures are gen-PPL, got none');
   const sweep: Sweep = { sampler: flags.sampler, steps: flags.steps, etas: flags.eta ?? (hasEta(flags.sampler) ? [0, 0.5, 1] : []), temperatures: flags.temperature };
   for (const setting of settingsOf(sweep)) checkUsage(command, () => resolveSampleOptions(samplingOf(setting, { count, seed })));
-  const reference = (await someReferenceTexts(flags, count, command)) ?? [];
+  await checkComparable(models, flags.sampler);
+  const reference = (await referenceTexts(flags, count)) ?? [];
   const protocols = await protocolsFor(models, flags, reference.length);
   checkUsage(command, () => checkRequest({ protocols, count, scorer: flags.scorer !== undefined, references: reference.length }));
   process.stderr.write(`protocols: ${protocols.join(', ')}\n`);

@@ -24,17 +24,10 @@ export async function loadScorer({ scorer: source }: JudgeFlags, device: 'auto' 
   return source === undefined ? null : showingDownload(source, (onDownload) => Scorer.load(source, { device, onDownload, signal }));
 }
 
-/** The first `count` texts of --reference, fewer if it has fewer; null without the flag. */
+/** The first `count` texts of --reference, fewer if it has fewer; null without the flag. Blank lines are no texts. */
 export async function referenceTexts({ reference, column }: JudgeFlags, count: number): Promise<string[] | null> {
   if (reference === undefined) return null;
   const texts: string[] = [];
-  for await (const { text } of readDocuments(reference, { column })) if (texts.push(text) === count) break;
-  return texts;
-}
-
-/** As `referenceTexts`, but a file without a text is wrong usage of `command`. */
-export async function someReferenceTexts(flags: JudgeFlags, count: number, command: Command): Promise<string[] | null> {
-  const texts = await referenceTexts(flags, count);
-  if (texts?.length === 0) command.error(`error: --reference must hold at least one text, got none in ${flags.reference}`);
+  for await (const { text } of readDocuments(reference, { column })) if (text !== '' && texts.push(text) === count) break;
   return texts;
 }

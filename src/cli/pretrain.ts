@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { type LmConfig, lmDefaults, type LmResult, pretrainLm } from '../api/lm_pretrainer.js';
+import { checkLm, type LmConfig, lmDefaults, type LmResult, pretrainLm } from '../api/lm_pretrainer.js';
 import { writeFileAtomic } from '../data/atomic.js';
 import { listInputs } from '../data/inputs.js';
 import { prepare } from '../data/prepare.js';
@@ -13,7 +13,7 @@ import { openShards, type Shards } from '../data/shards.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { trainByteLevelBpe, trainWordLevel } from '../data/tokenizer_training.js';
 import { interruptible } from './interrupt.js';
-import { integer, realNumber, threadsOption, wholeNumber } from './option_types.js';
+import { checkUsage, integer, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress } from './progress.js';
 
 interface PretrainFlags extends LmConfig {
@@ -58,7 +58,8 @@ export function pretrainCommand(): Command {
     .action(run);
 }
 
-async function run(flags: PretrainFlags): Promise<void> {
+async function run(flags: PretrainFlags, command: Command): Promise<void> {
+  checkUsage(command, () => checkLm(flags));
   const work = await mkdtemp(join(tmpdir(), 'ldlm-pretrain-'));
   try {
     await interruptible('Stopping; nothing is written.', async (signal) => {

@@ -26,7 +26,7 @@ export function addSampleFlags(command: Command, count: number): Command {
     .requiredOption('--model <run>', 'a run, checkpoint or export folder')
     .option('--count <n>', 'texts', wholeNumber(1), count)
     .option('--steps <n>', 'evaluations of the denoiser', wholeNumber(1), 32)
-    .addOption(new Option('--sampler <name>', 'integrator').choices([...samplers]).default(defaultSampler))
+    .addOption(new Option('--sampler <name>', 'integrator; a model with stagger takes ddpm or ddim').choices([...samplers]).default(defaultSampler))
     .option('--eta <x>', 'share of fresh noise, 0..1 (default: 0 for ddim, 1 for ddpm and dpmpp; heun and sde have none)', realNumber)
     .option('--temperature <x>', 'deviation of the noise, initial and fresh, > 0', realNumber, 1)
     .addOption(new Option('--grid <name>', 'schedule times: even under the learned warp, or even in u').choices([...grids]).default('learned'))

@@ -31,11 +31,8 @@ export async function corpusOf(dir: string, count: number): Promise<Corpus> {
   await using data = await openShards(dir);
   const tokenizer = await Tokenizer.load(dir);
   const stories = await areStories(data, tokenizer);
-  const validation = validationOf(dir);
-  if (validation !== null) {
-    await using held = await openShards(validation);
-    return { stories, heldOut: await firstDocuments(held, tokenizer, count), heldOutFrom: validation };
-  }
+  const validation = await validationTexts(dir, count);
+  if (validation !== null) return { stories, heldOut: validation, heldOutFrom: validationOf(dir) };
   if (stories) return { stories, heldOut: [...generateStories({ count, seed: HELD_OUT_SEED })], heldOutFrom: `new stories, seed ${HELD_OUT_SEED}` };
   return { stories, heldOut: [], heldOutFrom: 'none' };
 }
@@ -77,14 +74,20 @@ export function applicableProtocols({ stories, training = stories, references, s
   ];
 }
 
-/** DIR/validation, or null where there is none. */
-export function validationOf(dir: string): string | null {
-  const folder = join(dir, 'validation');
-  return existsSync(folder) ? folder : null;
+/** The first `count` documents of DIR/validation, or null where there is none. */
+export async function validationTexts(dir: string, count: number): Promise<string[] | null> {
+  const folder = validationOf(dir);
+  if (!existsSync(folder)) return null;
+  await using held = await openShards(folder);
+  return firstDocuments(held, await Tokenizer.load(dir), count);
+}
+
+function validationOf(dir: string): string {
+  return join(dir, 'validation');
 }
 
 /** The token ids of the first `count` rows, without padding; fewer if there are fewer. */
-export async function firstRows(data: Shards, count: number): Promise<number[][]> {
+async function firstRows(data: Shards, count: number): Promise<number[][]> {
   const wanted = Math.min(count, data.rows);
   const { ids, lengths } = await data.read(Uint32Array.from({ length: wanted }, (_, row) => row));
   return Array.from({ length: wanted }, (_, row) => [...ids.subarray(row * data.length, row * data.length + lengths[row]!)]);

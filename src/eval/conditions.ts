@@ -3,14 +3,15 @@
 import { cpus } from 'node:os';
 import { loadNative } from '../api/native.js';
 import { packageVersion } from '../api/package_root.js';
-import { defaultSampler, type GridName, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
+import { defaultSampler, type GridName, hasEta, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
 import type { Scorer } from '../api/scorer.js';
 import { hashFiles } from '../data/hash_files.js';
 import type { EvaluatedModel } from './evaluated_model.js';
 
 export interface Conditions {
   sampler: string;
-  steps: number;
+  /** As asked for; null where the sampler takes one a token. */
+  steps: number | null;
   /** null, as the next two, where the sampler has none. */
   eta: number | null;
   temperature: number | null;
@@ -24,14 +25,32 @@ export interface Conditions {
   machine: { processor: string; cores: number; device: 'cpu' | 'cuda'; torch: string; node: string; ldlm: string };
 }
 
+/** Names of the fields, for what shows a result's own fields beside them. */
+export const conditionNames = ['sampler', 'steps', 'eta', 'temperature', 'grid', 'seed', 'count', 'precision', 'model', 'scorer', 'machine'] as const satisfies readonly (keyof Conditions)[];
+
+/** One line: how the samples were made. */
+export function describeSampling({ sampler, steps, eta, temperature, grid, seed, count, precision }: Conditions): string {
+  return [
+    `${count} samples`,
+    sampler,
+    ...(steps === null ? [] : [`${steps} steps`]),
+    ...(eta === null ? [] : [`eta ${eta}`]),
+    ...(temperature === null || temperature === 1 ? [] : [`temperature ${temperature}`]),
+    ...(grid === null || grid === 'learned' ? [] : [`${grid} grid`]),
+    `seed ${seed}`,
+    precision,
+  ].join(', ');
+}
+
 /** The conditions under which `model` is sampled with `options`. */
 export async function conditionsOf(model: EvaluatedModel, options: SampleOptions, scorer: Scorer | undefined): Promise<Conditions> {
   const { steps, eta, temperature, grid, seed, count } = resolveSampleOptions(options);
   const { checkpoint, weights, device, dtype, onlySampler } = model;
+  const sampler = options.sampler ?? defaultSampler;
   return {
-    sampler: onlySampler ?? options.sampler ?? defaultSampler,
-    steps,
-    ...(onlySampler === undefined ? { eta, temperature, grid } : { eta: null, temperature: null, grid: null }),
+    ...(onlySampler === undefined
+      ? { sampler, steps, eta: hasEta(sampler) ? eta : null, temperature, grid }
+      : { sampler: onlySampler.name, steps: onlySampler.takesSteps ? steps : null, eta: null, temperature: null, grid: null }),
     seed,
     count,
     precision: dtype,

@@ -1,7 +1,7 @@
 // Samples a model and judges the samples by named protocols. What a protocol means stands in its own file; here it gets its input.
 
 import { callNative } from '../api/call_native.js';
-import { LdlmError } from '../api/errors.js';
+import { LdlmError, type LdlmErrorCode } from '../api/errors.js';
 import type { Sample, SampleStats } from '../api/ldlm.js';
 import { loadNative } from '../api/native.js';
 import type { SampleOptions } from '../api/sample_options.js';
@@ -22,7 +22,7 @@ import { scoreReconstruction } from './reconstruction.js';
 import { retokenize } from './retokenize.js';
 import { notesOn, notesOnLengths } from './sample_notes.js';
 import { checkSameTokenizer } from './same_tokenizer.js';
-import { type TokenRows, trainingRows } from './training_rows.js';
+import { checkTrainingSet, type TokenRows, trainingRows } from './training_rows.js';
 
 export interface EvaluateOptions extends Omit<SampleOptions, 'onProgress'> {
   protocols: readonly ProtocolName[];
@@ -67,8 +67,10 @@ interface Input extends Omit<EvaluateOptions, 'protocols'> {
 export async function evaluate(model: EvaluatedModel, options: EvaluateOptions): Promise<Evaluation> {
   const { protocols, scorer, reference, onProgress, training: _, stateRefusals, ...sampling } = options;
   checkRequest({ protocols, count: options.count ?? 1, scorer: scorer !== undefined, references: reference?.length ?? null });
+  for (const protocol of protocols) await checkFit(protocol, model, options);
   const conditions = await conditionsOf(model, sampling, scorer);
-  const { samples, texts, stats } = await model.sample({ ...sampling, onProgress: (done, total) => onProgress?.('sampling', done, total) });
+  const steps = conditions.steps ?? undefined; // as recorded: a baseline's own default is another one
+  const { samples, texts, stats } = await model.sample({ ...sampling, ...(steps && { steps }), onProgress: (done, total) => onProgress?.('sampling', done, total) });
   const ids = samples.map((sample) => sample.ids);
   const results: EvaluationResult[] = [];
   for (const protocol of protocols) {
@@ -82,14 +84,26 @@ export async function evaluate(model: EvaluatedModel, options: EvaluateOptions):
   return { results, samples, stats };
 }
 
+/** Refuses what no samples of `model` could be judged by. */
+async function checkFit(protocol: ProtocolName, model: EvaluatedModel, { scorer, training }: EvaluateOptions): Promise<void> {
+  if (protocol === 'genppl/sedd-v1') checkSameTokenizer(model, scorer!);
+  if (protocol === 'memorisation/v1' && !training) await checkTrainingSet(model);
+  if (protocol !== 'reconstruction/v1') return;
+  if (!model.reconstruct) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', 'reconstruction/v1 must have a model with latents, got one without');
+  if (model.checkpoint.samplingOnly) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', 'reconstruction/v1 must have the latent encoder, got an export for sampling. Use the run folder');
+}
+
 async function judge(protocol: ProtocolName, input: Input): Promise<object> {
   const score = await judges[protocol](input);
   refuseNonFinite(score);
   return score;
 }
 
+/** What concerns one protocol: its texts, its figures, or a scorer too large for the memory that is left. */
+const REFUSALS: readonly LdlmErrorCode[] = ['ERR_LDLM_INVALID_ARGUMENT', 'ERR_LDLM_TORCH', 'ERR_LDLM_OUT_OF_MEMORY'];
+
 function refusal(error: unknown): { refused: string } {
-  if (error instanceof LdlmError && (error.code === 'ERR_LDLM_INVALID_ARGUMENT' || error.code === 'ERR_LDLM_TORCH')) return { refused: error.message };
+  if (error instanceof LdlmError && REFUSALS.includes(error.code)) return { refused: error.message };
   throw error;
 }
 
@@ -100,14 +114,11 @@ const judges: Record<ProtocolName, (input: Input) => Promise<object>> = {
     const rows = await retokenize(ids, { tokenizer, encode, endId: scorer!.endId, length });
     return scoreGenPplMdlm(rows, { length, positions: scorer!.shape.positions, endId: scorer!.endId, logLikelihoods: likelihoods(scorer!, input) });
   },
-  'genppl/sedd-v1': async ({ model, ids, scorer, ...input }) => {
-    checkSameTokenizer(model, scorer!);
-    return scoreGenPplSedd(ids, likelihoods(scorer!, input));
-  },
+  'genppl/sedd-v1': async ({ ids, scorer, ...input }) => scoreGenPplSedd(ids, likelihoods(scorer!, input)),
   'genppl/cosmos-v1': async ({ texts, scorer, ...input }) =>
     scoreGenPplCosmos(await scorer!.encode(texts), { beginId: scorer!.endId, positions: scorer!.shape.positions, logLikelihoods: likelihoods(scorer!, input) }),
   'entropy/model-tokens-nats': async ({ model, ids, reference, notes }) => {
-    const data = reference && (await model.tokenizer.encodeBatch(reference.slice(0, ids.length))).map((row) => row.slice(0, model.config.model.maxLength));
+    const data = reference?.length ? (await model.tokenizer.encodeBatch(reference.slice(0, ids.length))).map((row) => row.slice(0, model.config.model.maxLength)) : null;
     if (data) notes.push(...notesOnLengths(ids, data));
     return { ...scoreEntropy(ids), ...(data ? { reference: scoreEntropy(data).entropy } : {}) };
   },
@@ -136,13 +147,12 @@ const judges: Record<ProtocolName, (input: Input) => Promise<object>> = {
     return counter.score();
   },
   'reconstruction/v1': async ({ model, samples, reference, seed, progress, signal }) => {
-    if (!model.reconstruct) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', 'reconstruction/v1 must have a model with latents, got one without');
     const [texts, noise] = [reference!.slice(0, samples.length), model.config.recipe?.decoderNoise ?? 0];
     const accuracies: { clean: number; noisy: number }[] = [];
     for (const text of texts) {
       if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'the reconstruction was aborted');
-      const [clean] = await model.reconstruct([text]);
-      const [noisy] = await model.reconstruct([text], { noise, seed: (seed ?? 0) + accuracies.length });
+      const [clean] = await model.reconstruct!([text]);
+      const [noisy] = await model.reconstruct!([text], { noise, seed: (seed ?? 0) + accuracies.length });
       accuracies.push({ clean: clean!.accuracy, noisy: noisy!.accuracy });
       progress(accuracies.length, texts.length);
     }

@@ -7,13 +7,13 @@ import type { Tokenizer } from '../data/tokenizer.js';
 export interface EvaluatedModel {
   readonly tokenizer: Tokenizer;
   readonly config: { model: { maxLength: number }; data: { path: string }; recipe?: { decoderNoise: number } };
-  readonly checkpoint: { folder: string; state: { step: number } };
+  readonly checkpoint: { folder: string; state: { step: number }; samplingOnly?: boolean };
   /** The file of weights that was loaded. */
   readonly weights: string;
   readonly device: 'cpu' | 'cuda';
   readonly dtype: 'float32' | 'bfloat16';
-  /** Of a model that samples in one way only: its name. */
-  readonly onlySampler?: string;
+  /** Of a model that samples in one way only: its name, and whether a number of steps is asked of it. */
+  readonly onlySampler?: { name: string; takesSteps: boolean };
   sample(options: SampleOptions): Promise<{ samples: Sample[]; texts: string[]; stats: SampleStats }>;
   readonly reconstruct?: LDLM['reconstruct'];
 }

@@ -46,7 +46,7 @@ export function checkRequest({ protocols, count, scorer, references }: Request):
     if (!Object.hasOwn(protocolNeeds, name)) refuse(`protocol must be one of ${protocolNames.join(', ')}, got '${name}'`);
     const needs: Needs = protocolNeeds[name as ProtocolName];
     if (needs.scorer && !scorer) refuse(`${name} must have a scorer, got none. Give --scorer DIR, a GPT-2 in the Hugging Face layout (ldlm pretrain makes a small one)`);
-    if (needs.reference && references === null) refuse(`${name} must have reference texts, got none. Give --reference FILE with held-out texts, one a line`);
+    if (needs.reference && !references) refuse(`${name} must have reference texts, got none. Give --reference FILE with held-out texts, one a line`);
     if (count < (needs.fewest ?? 1)) refuse(`${name} must have at least ${needs.fewest ?? 1} samples, got --count ${count}`);
   }
   if (protocols.includes('mauve/v1') && references! < count) {

@@ -1,25 +1,24 @@
 // The training set as rows of the model's token ids, for the protocol that asks what of it was learnt by heart.
 
 import { LdlmError } from '../api/errors.js';
-import { openShards } from '../data/shards.js';
+import { openShards, type Shards } from '../data/shards.js';
 import type { EvaluatedModel } from './evaluated_model.js';
 
 export type TokenRows = Iterable<ArrayLike<number>> | AsyncIterable<ArrayLike<number>>;
 
 const ROWS_AT_ONCE = 256;
 
+/** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if what `model` was trained on is not at `config.data.path` any more, or made with another tokenizer */
+export async function checkTrainingSet(model: EvaluatedModel): Promise<void> {
+  await using _ = await openTrainingSet(model, { inMemoryBytes: 0 });
+}
+
 /**
  * The rows that `model` was trained on, without the end token of padded rows: samples have none either.
- * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if they are not at `config.data.path` any more, or made with another tokenizer
+ * @throws LdlmError as `checkTrainingSet`
  */
 export async function* trainingRows(model: EvaluatedModel, onProgress?: (done: number, total: number) => void): AsyncGenerator<Int32Array> {
-  const { path } = model.config.data;
-  await using data = await openShards(path).catch((cause: unknown) => {
-    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have the training set, got none at the model's data.path '${path}'. Give --training FILE`, { cause });
-  });
-  if (data.manifest.tokenizer.sha256 !== model.tokenizer.sha256) {
-    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have training data made with the model's tokenizer, got another one in ${path}. Give --training FILE`);
-  }
+  await using data = await openTrainingSet(model);
   const { endId } = model.tokenizer;
   for (let first = 0; first < data.rows; first += ROWS_AT_ONCE) {
     const rows = Uint32Array.from({ length: Math.min(ROWS_AT_ONCE, data.rows - first) }, (_, i) => first + i);
@@ -30,4 +29,14 @@ export async function* trainingRows(model: EvaluatedModel, onProgress?: (done: n
     }
     onProgress?.(first + rows.length, data.rows);
   }
+}
+
+async function openTrainingSet(model: EvaluatedModel, options: { inMemoryBytes?: number } = {}): Promise<Shards> {
+  const { path } = model.config.data;
+  const data = await openShards(path, options).catch((cause: unknown) => {
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have the training set, got none at the model's data.path '${path}'. Give --training FILE`, { cause });
+  });
+  if (data.manifest.tokenizer.sha256 === model.tokenizer.sha256) return data;
+  await data[Symbol.asyncDispose]();
+  throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have training data made with the model's tokenizer, got another one in ${path}. Give --training FILE`);
 }

@@ -1,6 +1,7 @@
 // `ldlm report`: a run as one HTML page that needs no network. Everything that came from data or a model is escaped.
 
 import { escapeHtml, figureList, htmlPage, jsonElement } from '../data/html.js';
+import { conditionNames, describeSampling } from '../eval/conditions.js';
 import type { EvaluationResult } from '../eval/evaluate.js';
 import { pageScript } from './page_script.js';
 import { pageStyle } from './page_style.js';
@@ -34,7 +35,8 @@ function keyFigures({ metrics, config, step }: RunRecord): [string, string][] {
   ];
 }
 
-function warningsSection({ warnings }: RunRecord): string {
+function warningsSection({ warnings, metrics }: RunRecord): string {
+  if (metrics.length === 0) return '<p class="notice">No step is logged yet: the collapse alarm has nothing to look at.</p>';
   if (warnings.length === 0) return '<p class="notice good">The collapse alarm saw nothing.</p>';
   const items = warnings.map(({ step, seen, meaning, remedy }) => `<li><b>Step ${step}: ${escapeHtml(seen)}.</b> ${escapeHtml(capital(meaning))}. Try ${escapeHtml(remedy)}.</li>`);
   return `<section class="notice bad" role="alert"><h2>Collapse alarm</h2><ul>${items.join('')}</ul></section>`;
@@ -74,20 +76,20 @@ function differing(text: string, from: string): string {
 }
 
 /** Fields of a result that the head of the table says once, or that are no figures. */
-const CONDITIONS = new Set(['protocol', 'notes', 'sampler', 'steps', 'eta', 'temperature', 'grid', 'seed', 'count', 'precision', 'model', 'scorer', 'machine', 'samples']);
+const NO_FIGURES = new Set<string>([...conditionNames, 'protocol', 'notes', 'samples']);
 
 function metricsSection({ results, left }: RunTexts): string {
-  const { sampler, steps, eta, seed, count, machine } = results[0]!;
+  const first = results[0]!;
   const rows = results.flatMap((result) => figuresOf(result).map(([name, value], i) => `<tr><td>${i === 0 ? escapeHtml(result.protocol) : ''}<td>${escapeHtml(name)}<td class="n">${escapeHtml(value)}`));
   const notes = [...results.flatMap(({ protocol, notes }) => notes.map((note) => `${protocol}: ${note}`)), ...left.map((reason) => `Left out: ${reason}`)];
   return `<section><h2>Scores</h2>
-<p class="soft">${count} samples, ${escapeHtml(sampler)}, ${steps} evaluations, eta ${eta}, seed ${seed}, ${escapeHtml(machine.processor)} (${machine.device}). docs/evaluation.md defines the protocols.</p>
+<p class="soft">${escapeHtml(describeSampling(first))}, ${escapeHtml(first.machine.processor)} (${first.machine.device}). docs/evaluation.md defines the protocols.</p>
 <div class="wide"><table><tr><th>protocol<th>figure<th class="n">value</tr>${rows.join('')}</table></div>
 ${notes.map((note) => `<p class="soft">${escapeHtml(note)}</p>`).join('')}</section>`;
 }
 
 function figuresOf(result: EvaluationResult): [string, string][] {
-  return Object.entries(result).filter(([name, value]) => !CONDITIONS.has(name) && typeof value === 'number').map(([name, value]) => [name, round(value as number)]);
+  return Object.entries(result).filter(([name, value]) => !NO_FIGURES.has(name) && typeof value === 'number').map(([name, value]) => [name, round(value as number)]);
 }
 
 function samplesOverTraining({ metrics }: RunRecord): string {

@@ -1,7 +1,7 @@
 // An ablation: every variant trained with every seed into a run folder of its own, sampled alike, and judged. Seeds are the outer loop,
 // so that a first whole comparison is there early. What is done is on the disk; a second call does what is missing.
 //
-//   OUT/ablation.json              the full configuration, and what is known of each run so far
+//   OUT/ablation.json              the full configuration, and the runs that were asked for last
 //   OUT/VARIANT/seed-N/            a run folder
 //   OUT/VARIANT/seed-N/eval.json   its evaluation (uniform-grid has nothing else: its model is that of full)
 
@@ -9,7 +9,6 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
 import { LDLM } from '../api/ldlm.js';
-import { openCheckpoint } from '../api/run_folder.js';
 import type { TrainMetrics } from '../api/train_metrics.js';
 import { JointTrainer } from '../api/trainer.js';
 import type { LdlmConfig } from '../config/types.js';
@@ -134,7 +133,7 @@ async function train({ config, folder }: PlannedRun, signal: AbortSignal | undef
     return null;
   } catch (error) {
     // A variant may diverge: that is a result of it, and no reason to lose the others.
-    if (!(error instanceof LdlmError) || error.code !== 'ERR_LDLM_TORCH') throw error;
+    if (!(error instanceof LdlmError) || error.code !== 'ERR_LDLM_DIVERGED') throw error;
     await writeFileAtomic(failureFile, JSON.stringify({ failure: error.message }) + '\n');
     return error.message;
   }
@@ -143,11 +142,10 @@ async function train({ config, folder }: PlannedRun, signal: AbortSignal | undef
 async function judge(run: PlannedRun, options: AblationOptions, report: (stage: string) => void): Promise<KeptEvaluation> {
   const { protocols, scorer, reference, signal } = options;
   const sampling = { ...options.sampling, grid: run.grid };
-  const { folder } = await openCheckpoint(run.folder);
-  const question = await questionOf(join(folder, 'ema.safetensors'), sampling, options);
+  await using model = await LDLM.load(run.folder, { device: run.config.train.device });
+  const question = await questionOf(model, sampling, options);
   const kept = await findKept(run.evaluationFile, question);
   if (kept) return kept;
-  await using model = await LDLM.load(run.folder, { device: run.config.train.device });
   const evaluation = await evaluate(model, {
     ...sampling, protocols, stateRefusals: true,
     ...(reference.length > 0 ? { reference } : {}),

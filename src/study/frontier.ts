@@ -6,8 +6,12 @@
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { LdlmError } from '../api/errors.js';
 import { LDLM } from '../api/ldlm.js';
-import { resolveSampleOptions, type SampleOptions, type SamplerName } from '../api/sample_options.js';
+import { openCheckpoint, tokenizerOf } from '../api/run_folder.js';
+import { checkStagger, resolveSampleOptions, type SampleOptions, type SamplerName } from '../api/sample_options.js';
+import { Tokenizer } from '../data/tokenizer.js';
+import { differentToken } from '../data/vocabulary.js';
 import { evaluate, type EvaluationResult } from '../eval/evaluate.js';
 import { findKept, type Judgement, keep, questionOf } from './kept_evaluation.js';
 
@@ -75,7 +79,7 @@ export async function frontier(options: FrontierOptions): Promise<FrontierPoint[
     for (const setting of settings) {
       const { steps } = setting;
       const sampling = samplingOf(setting, options);
-      const question = await questionOf(model.weights, sampling, options);
+      const question = await questionOf(model, sampling, options);
       const file = join(out, 'points', `${createHash('sha256').update(JSON.stringify(question)).digest('hex').slice(0, 16)}.json`);
       const report = (stage: string, texts: number): void =>
         options.onProgress?.({ model: path, setting, stage, evaluationsDone: evaluationsDone + steps * texts, evaluations });
@@ -95,6 +99,24 @@ export async function frontier(options: FrontierOptions): Promise<FrontierPoint[
     }
   }
   return points;
+}
+
+/**
+ * Entropies compare at equal length and tokenizer only: more tokens have a higher ceiling, whatever the model.
+ * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT for models that do not compare, or one that cannot be sampled by `sampler`
+ */
+export async function checkComparable(models: readonly string[], sampler: SamplerName): Promise<void> {
+  let first: { path: string; maxLength: number; tokenizer: Tokenizer } | undefined;
+  for (const path of models) {
+    const { folder, config: { model } } = await openCheckpoint(path);
+    checkStagger(model, sampler, path);
+    const tokenizer = await Tokenizer.load(await tokenizerOf(folder));
+    first ??= { path, maxLength: model.maxLength, tokenizer };
+    const [json, other] = [first.tokenizer.json, tokenizer.json];
+    const differs = model.maxLength !== first.maxLength ? `lengths ${first.maxLength} and ${model.maxLength}` : differentToken(json, other) || differentToken(other, json) ? 'two tokenizers' : null;
+    if (differs === null) continue;
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `the models of a frontier must have one length and tokenizer, since entropies of others do not compare, got ${differs} in ${first.path} and ${path}. Make a frontier of each`);
+  }
 }
 
 /** Every combination, once. */

@@ -21,14 +21,16 @@ const size = { width: 900, height: 580, left: 76, right: 150, top: 46, bottom: 7
 
 /** The points that have both figures, as an SVG file. Perplexities stand on a logarithmic axis, low ones above: up and right is better. */
 export function frontierPicture(points: readonly FrontierPoint[], options: FrontierPictureOptions): string {
-  const { title, published } = options;
+  const { title } = options;
   const placed = place(points);
   const quality = qualityOf(points);
   if (!quality || placed.length === 0) return picture(size.width, 80, title, [text(14, 24, title, { style: 'title' }), text(14, 54, 'no point has both an entropy and a quality')]);
 
+  const byPerplexity = quality.better === 'less';
+  const published = byPerplexity ? options.published : undefined; // nothing but perplexities is published
   const figures = published?.figures ?? [];
   const data = published?.dataEntropy ?? options.dataEntropy;
-  const height: Place = quality.better === 'less' ? (value) => -Math.log(value) : (value) => value;
+  const height: Place = byPerplexity ? (value) => -Math.log(value) : (value) => value;
   const heights = rangeOf([...placed.map((p) => height(p.quality)), ...figures.map(({ perplexity }) => height(perplexity))]);
   const entropies = rangeOf([...[...placed, ...figures].map(({ entropy }) => entropy), ...(data === undefined ? [] : [data])]);
   const models = [...new Set(placed.map(({ point }) => point.model))];
@@ -41,7 +43,7 @@ export function frontierPicture(points: readonly FrontierPoint[], options: Front
 
   return picture(size.width, size.height + size.key * models.length, title, [
     text(14, 24, title, { style: 'title' }),
-    ...axes({ entropies, heights }, quality, options.by, x, y),
+    ...axes({ entropies, heights }, quality, byPerplexity ? options.by : '', x, y),
     ...(data === undefined ? [] : [line(x(data), size.top, x(data), bottom, 'data'), text(x(data) + 4, size.top + 12, 'data', { style: 'soft' })]),
     ...series(placed).map((one) => path(one, x, y, `stroke="${colourOf(one[0]!.point.model)}" stroke-opacity="0.4"`)),
     path(front, x, y, 'stroke="#1b1f24" stroke-width="1.5"'),

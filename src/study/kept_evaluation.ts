@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LdlmError } from '../api/errors.js';
+import type { LDLM } from '../api/ldlm.js';
 import type { SampleOptions } from '../api/sample_options.js';
 import type { Scorer } from '../api/scorer.js';
 import { writeFileAtomic } from '../data/atomic.js';
@@ -28,13 +29,19 @@ export interface Judgement {
   reference: readonly string[];
 }
 
-/** What is asked when the model of the file `weights` is sampled and judged so. */
-export async function questionOf(weights: string, sampling: Omit<SampleOptions, 'signal' | 'onProgress' | 'batch'>, { protocols, scorer, reference }: Judgement): Promise<Question> {
+/** Raised when the same request gives other samples: 2 since the temperature scales the fresh noise too. */
+const SAMPLING_REVISION = 2;
+
+/** What is asked when `model` is sampled and judged so. */
+export async function questionOf({ weights, device, dtype }: LDLM, sampling: Omit<SampleOptions, 'signal' | 'onProgress' | 'batch'>, { protocols, scorer, reference }: Judgement): Promise<Question> {
   return {
+    revision: SAMPLING_REVISION,
     weights: await hashFiles([weights]),
+    device,
+    dtype,
     sampling,
     protocols,
-    scorer: scorer ? await scorer.sha256() : null,
+    scorer: scorer ? { weights: await scorer.sha256(), tokenizer: scorer.tokenizer.sha256 } : null,
     references: createHash('sha256').update(JSON.stringify(reference)).digest('hex'),
   };
 }

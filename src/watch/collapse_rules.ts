@@ -120,7 +120,7 @@ export const collapseRules = {
       const samples = history.at(-1)!.samples ?? [];
       if (samples.length < 2) return null;
       const duplicates = 1 - new Set(samples).size / samples.length;
-      return duplicates >= 0.5 ? `${percent(duplicates)} of ${samples.length} samples are equal to another one` : null;
+      return duplicates >= 0.5 ? `${percent(duplicates)} of ${samples.length} samples repeat an earlier one` : null;
     },
     meaning: 'the model has few texts to say: a collapse, or a denoiser at its very beginning',
     remedy: 'waiting for the next checkpoint, then a smaller recipe.encoderWarmup.max, recipe.decoderNoise above 0, recipe.adaptiveTimesteps',

@@ -61,7 +61,7 @@ describe('ldlm sample', () => {
       for (const batch of ['1', '3']) expect(await ldlmOutput([...flags, sampler, '--batch', batch])).toBe(whole);
     }
     const { code, stderr } = await ldlm([...flags, 'heun']);
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('sampler must be ddpm or ddim for a model with model.stagger > 0, got heun') });
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('sampler must be ddpm or ddim for the model, whose model.stagger is 2, got heun') });
   });
 
   it('samples in bf16 where the CPU multiplies it, whatever --batch is; else it refuses', async () => {
@@ -97,7 +97,7 @@ describe('ldlm sample', () => {
   it.each([
     [['--model', 'RUN', '--eta', '2'], 2, /error: eta must be 0 to 1, got 2/],
     [['--model', 'RUN', '--sampler', 'heun', '--eta', '1'], 2, /error: eta must be left out for heun, which has none, got 1/],
-    [['--model', 'no-such-run'], 1, /error: --model must be a run folder with a finished checkpoint .* got 'no-such-run'/],
+    [['--model', 'no-such-run'], 1, /error: a model must be a run folder with a finished checkpoint .* got 'no-such-run'/],
     [['--model', 'RUN', '--count', '0'], 2, /It must be a whole number >= 1, got 0/],
     [['--model', 'RUN', '--sampler', 'euler'], 2, /Allowed choices are ddim, ddpm, dpmpp, heun, sde/],
     [[], 2, /required option '--model <run>' not specified/],

@@ -117,6 +117,13 @@ describe('a run that cannot go on', () => {
     expect(await refusal()).toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringMatching(/missing: h\.0\.ln_1\.bias/) });
   });
 
+  it('sizes of a language model that cannot be are wrong usage, before a text is read', async () => {
+    for (const [flags, message] of [[['--heads', '3'], 'heads must divide width (128), got 3'], [['--lr', '-1'], 'lr must be > 0, got -1']] as const) {
+      const { code, stderr } = await ldlm(['pretrain', '--input', world.path('nowhere.txt'), '--out', world.path('none'), ...flags]);
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(`error: ${message}`) });
+    }
+  });
+
   it('errors of the API are LdlmErrors with a code', async () => {
     const config = world.config();
     config.model.dit.heads = 3;

@@ -64,7 +64,33 @@ describe('ldlm eval', () => {
     expect(JSON.parse(stdout)).toMatchObject({ results: [{ trainingTexts: 200 }] });
   });
 
-  it('refuses before it samples: no scorer, no references, too few of them, too few samples, no training set', async () => {
+  it('takes no blank line of --reference for a text', async () => {
+    await writeFile(world.path('blank.txt'), world.stories.slice(0, 4).join('\n\n   \n'));
+    await writeFile(world.path('four.txt'), world.stories.slice(0, 4).join('\n'));
+    const judge = async (file: string): Promise<unknown> => JSON.parse((await evaluate('--protocol', 'entropy/model-tokens-nats', 'reconstruction/v1', '--count', '4', '--reference', world.path(file), '--json')).stdout);
+    expect(await judge('blank.txt')).toEqual(await judge('four.txt'));
+  });
+
+  it('refuses before it samples training texts that are not there, and files without a text', async () => {
+    await writeFile(world.path('blanks.txt'), '\n \n');
+    for (const file of ['nowhere.txt', 'blanks.txt']) {
+      const { code, stderr } = await evaluate('--protocol', 'memorisation/v1', '--training', world.path(file));
+      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(file) });
+      expect(stderr).not.toMatch(/sampling/);
+    }
+  });
+
+  it('states what one protocol refuses, keeps the samples and what the others found, and exits with 1', async () => {
+    const out = world.path('refused');
+    const { code, stderr } = await ldlm(['eval', '--model', world.run, '--count', '2', '--steps', '2', '--protocol', 'genppl/mdlm-v1', 'diversity/v1', '--scorer', await strangerLm(), '--out', out]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/error: genppl\/mdlm-v1: the scorer's tokenizer must represent the texts/);
+    const { results } = JSON.parse(await readFile(join(out, 'eval.json'), 'utf8')) as { results: object[] };
+    expect(results).toMatchObject([{ protocol: 'genppl/mdlm-v1', refused: expect.any(String) }, { protocol: 'diversity/v1', distinct2: expect.any(Number) }]);
+    expect(parseLines(await readFile(join(out, 'samples.jsonl'), 'utf8'))).toHaveLength(2);
+  });
+
+  it('refuses before it samples: no scorer, no references, too few of them, too few samples', async () => {
     await writeFile(world.path('two.txt'), world.stories.slice(0, 2).join('\n'));
     const refusals: [string[], RegExp][] = [
       [['--protocol', 'mauve/v1', '--count', '100'], /mauve\/v1 must have a scorer, got none/],
@@ -131,8 +157,17 @@ describe('genppl/sedd-v1', () => {
     const { code, stderr } = await evaluate('--protocol', 'genppl/sedd-v1', '--count', '2', '--scorer', lm);
     expect(code).toBe(1);
     expect(stderr).toMatch(/genppl\/sedd-v1 must have a scorer with the model's tokenizer/);
+    expect(stderr).not.toMatch(/sampling/);
   });
 });
+
+/** A language model that knows no word of the stories. */
+async function strangerLm(): Promise<string> {
+  const [text, lm] = [world.path('strange.txt'), world.path('stranger-lm')];
+  await writeFile(text, Array.from({ length: 60 }, (_, i) => `zyzzyva qwertz ${i}`).join('\n'));
+  await ldlmOutput(['pretrain', '--input', text, '--words', '--packing', 'pad', '--length', '64', '--width', '16', '--steps', '1', '--out', lm]);
+  return lm;
+}
 
 async function folder(name: string): Promise<string> {
   await mkdir(world.path(name), { recursive: true });

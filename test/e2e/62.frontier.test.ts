@@ -1,8 +1,9 @@
 // `ldlm frontier` on two small runs: points, table, JSON and picture; what is there is not computed again.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LdlmConfig } from '../../src/index.js';
 import type { FrontierPoint } from '../../src/study/frontier.js';
 import { ldlm, ldlmOutput, ldlmProgram, makeWorld, SETUP_MS, startNode, until, type World } from './fixture.js';
 
@@ -36,6 +37,27 @@ describe('ldlm frontier', () => {
     }
     expect(points.some(({ onFront }) => onFront)).toBe(true);
     expect(await readFile(join(out(), 'frontier.svg'), 'utf8')).toMatch(/gen-PPL \(genppl\/mdlm-v1, [^]*data<\/text>[^]*<\/svg>/);
+  });
+
+  it('refuses a sampler that one of the models cannot take before any point', async () => {
+    const staggered = world.path('staggered');
+    await ldlmOutput(['train', '--config', world.configFile, '--out', staggered, '--set', 'train.steps=1', '--set', 'model.stagger=1']);
+    const { code, stderr } = await ldlm(['frontier', models[0]!, staggered, '--out', world.path('refused'), '--sampler', 'heun']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/sampler must be ddpm or ddim for .*staggered, whose model\.stagger is 1, got heun/);
+    expect(await pointFiles(world.path('refused'))).toEqual([]);
+  });
+
+  it('refuses models of two lengths, whose entropies do not compare', async () => {
+    const longer = world.path('longer');
+    await cp(models[1]!, longer, { recursive: true });
+    const file = join(longer, 'checkpoints', 'step-2', 'config.json');
+    const config = JSON.parse(await readFile(file, 'utf8')) as LdlmConfig;
+    config.model.maxLength *= 2;
+    await writeFile(file, JSON.stringify(config));
+    const { code, stderr } = await ldlm(['frontier', models[0]!, longer, '--out', world.path('refused')]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/the models of a frontier must have one length and tokenizer, .* got lengths 48 and 96 in .*longer. Make a frontier of each/);
   });
 
   it('computes only what is missing', async () => {

@@ -57,7 +57,7 @@ describe.each(baselineKinds)('ldlm baseline, %s', (kind) => {
     const flags = ['--protocol', 'grammar/v1', 'entropy/model-tokens-nats', 'memorisation/v1', '--count', '6', '--steps', '10', '--seed', '5'];
     const { results } = JSON.parse(await ldlmOutput(['eval', '--model', world.path(`${kind}-whole`), ...flags, '--out', out, '--json'])) as { results: Record<string, unknown>[] };
     expect(results.map(({ protocol }) => protocol)).toEqual(['grammar/v1', 'entropy/model-tokens-nats', 'memorisation/v1']);
-    expect(results[0]).toMatchObject({ sampler: kind === 'ar' ? 'next token, fp64' : 'ancestral, fp64', eta: null, steps: 10, seed: 5, count: 6, model: { step: 8 } });
+    expect(results[0]).toMatchObject({ sampler: kind === 'ar' ? 'next token, fp64' : 'ancestral, fp64', eta: null, steps: kind === 'ar' ? null : 10, seed: 5, count: 6, model: { step: 8 } });
     const judged = parseLines<Sample>(await readFile(`${out}/samples.jsonl`, 'utf8'));
     expect(judged).toEqual(parseLines(await ldlmOutput(['baseline', 'sample', '--model', world.path(`${kind}-whole`), '--count', '6', '--steps', '10', '--seed', '5', '--format', 'jsonl'])));
     const refused = await ldlm(['eval', '--model', world.path(`${kind}-whole`), '--protocol', 'reconstruction/v1', '--reference', world.path('stories.txt'), '--count', '2', '--steps', '2', '--out', out]);

@@ -82,10 +82,10 @@ describe('ldlm report', () => {
     const out = await ldlmOutput(['report', run, '--count', '6', '--steps', '7', '--reference', world.path('held-out.txt'), '--scorer', world.lm]);
     expect(out).toBe(`${join(run, 'report.html')}\n`);
     const page = await readFile(join(run, 'report.html'), 'utf8');
-    for (const part of ['From noise to text', 'More samples', 'Held-out texts', 'memorisation/v1', 'grammar/v1', 'reconstruction/v1', 'Learned density of timesteps', 'Spectrum of the latents', 'Samples during training']) {
+    for (const part of ['From noise to text', 'More samples', 'Held-out texts', '<td>memorisation/v1', '<td>grammar/v1', '<td>reconstruction/v1', 'Learned density of timesteps', 'Spectrum of the latents', 'Samples during training']) {
       expect(page).toContain(part);
     }
-    expect(page).toMatch(/genppl\/mdlm-v1|Left out: the scorer's tokenizer must represent the texts/); // a model of 40 steps may write what no text has
+    expect(page).toMatch(/<td>genppl\/mdlm-v1|Left out: genppl\/mdlm-v1: the scorer's tokenizer must represent the texts/); // a model of 40 steps may write what no text has
     const samples = parseLines<{ text: string }>(await ldlmOutput(['sample', '--model', run, '--count', '4', '--steps', '7', '--format', 'jsonl']));
     const { steps } = JSON.parse(/id="trajectory-data">(.*?)<\/script>/s.exec(page)![1]!) as { steps: { u: number; texts: string[] }[] };
     expect(steps).toHaveLength(7);

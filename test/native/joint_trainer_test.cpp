@@ -6,6 +6,7 @@
 
 #include "generate/generate.h"
 #include "support.h"
+#include "train/diverged_error.h"
 
 namespace ldlm {
 
@@ -256,7 +257,7 @@ TEST(JointTrainer, StopsAtANonFiniteLossAndKeepsTheParameters) {
   try {
     trainer->step(batch_of(1));
     FAIL() << "a non-finite loss went unnoticed";
-  } catch (const c10::Error& error) {
+  } catch (const DivergedError& error) {
     EXPECT_NE(std::string(error.what()).find("diffusion loss must be finite"), std::string::npos) << error.what();
   }
   for (const auto& [name, tensor] : weights_of(*trainer)) EXPECT_TRUE(at::equal(tensor, before.at(name))) << name;

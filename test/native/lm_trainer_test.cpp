@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "temporary_folder.h"
+#include "train/diverged_error.h"
 
 namespace ldlm {
 namespace {
@@ -168,7 +169,7 @@ TEST(LmTrainer, NamesALossThatIsNotFiniteAndKeepsTheParameters) {
     Tensor gain = each->model().network.final_norm.weight;
     gain.fill_(INFINITY);
   }
-  const std::string message = test::error_of<c10::Error>([&] { trainer.step(rows.ids, rows.lengths); });
+  const std::string message = test::error_of<DivergedError>([&] { trainer.step(rows.ids, rows.lengths); });
   EXPECT_NE(message.find("the next-token loss must be finite, got nan at step 0"), std::string::npos) << message;
   EXPECT_TRUE(same_parameters(trainer, twin));
   EXPECT_EQ(trainer.steps_done(), 0);

@@ -27,7 +27,7 @@ function record(run: 'tiny' | 'naive'): RunRecord {
 
 function texts(): RunTexts {
   const words = ['a', 'dog', 'saw', hostile];
-  const conditions = { sampler: 'ddpm', steps: STEPS, eta: 1, seed: 0, count: 4, precision: 'float32', scorer: null, machine: { processor: hostile, device: 'cpu' } };
+  const conditions = { sampler: 'ddpm', steps: STEPS, eta: 1, temperature: 1, grid: 'learned', seed: 0, count: 4, precision: 'float32', scorer: null, machine: { processor: hostile, device: 'cpu' } };
   return {
     // A word settles every third step.
     trajectory: { steps: Array.from({ length: STEPS }, (_, i) => ({ u: 1 - i / STEPS, texts: [0, 1].map((sample) => words.map((word, w) => (i >= 3 * w ? word : `?${i}${sample}`)).join(' ')) })) },

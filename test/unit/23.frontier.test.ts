@@ -76,6 +76,13 @@ describe('a frontier', () => {
     expect(svg).not.toMatch(/NaN|Infinity|undefined/);
   });
 
+  it('has no published perplexities where quality is something else', () => {
+    const svg = frontierPicture([8, 16].map((steps) => point('a', steps, { entropy: 5.3, valid: steps })), { title: 'T', by: ' (scorer)', published: published.owt });
+    expect(svg).toContain('>valid %</text>');
+    expect(svg).not.toContain('second-hand');
+    for (const { system } of published.owt.figures) expect(svg).not.toContain(system);
+  });
+
   it('is drawn when all its points are one, and when it has none', () => {
     const same = [point('a', 8, { entropy: 0, perplexity: 1 }), point('a', 16, { entropy: 0, perplexity: 1 })];
     for (const points of [same, []]) expect(frontierPicture(points, { title: '', by: '' })).not.toMatch(/NaN|Infinity/);

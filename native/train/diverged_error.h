@@ -1,0 +1,23 @@
+// A loss or a gradient that is not finite: the training diverged, and nothing else is broken. Reaches JavaScript as ERR_LDLM_DIVERGED.
+#pragma once
+
+#include <c10/util/StringUtil.h>
+
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+namespace ldlm {
+
+struct DivergedError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Throws DivergedError "the WHAT must be finite, got VALUE at step STEP; ..., REMEDY" unless `value` is finite.
+inline void require_finite(double value, const std::string& what, int64_t step, const char* remedy) {
+  if (std::isfinite(value)) return;
+  throw DivergedError(c10::str("the ", what, " must be finite, got ", std::isnan(value) ? "nan" : "infinity", " at step ", step,
+                               "; the parameters were left as before this step. ", remedy));
+}
+
+}  // namespace ldlm
