@@ -1,7 +1,5 @@
 #include "baselines/baseline_trainer.h"
 
-#include <cmath>
-
 #include "io/safetensors.h"
 #include "model/pretrained_layers.h"
 #include "train/data_parallel.h"
@@ -61,9 +59,9 @@ BaselineStep BaselineTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B
   constexpr const char* kRemedy = "Lower train.lr or resume from the last checkpoint";
   BaselineStep result{steps_done_ + 1, 0, lr_at(progress), 0};
   for (const double loss : losses) result.loss += loss;
-  require_finite(result.loss, "loss", steps_done_, kRemedy);
+  require_finite(result.loss, steps_done_, kRemedy, "loss");
   result.gradient_norm = at::linalg_vector_norm(optimizer_->step(gradient, result.lr)).item<double>();
-  require_finite(result.gradient_norm, "gradient", steps_done_, kRemedy);
+  require_finite(result.gradient_norm, steps_done_, kRemedy, "gradient");
   update_moving_average(ema_tensors_, tensors_, config_.ema, steps_done_);
   ++steps_done_;
   return result;

@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <stdexcept>
-#include <string>
 
 namespace ldlm {
 
@@ -13,10 +12,12 @@ struct DivergedError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Throws DivergedError "the WHAT must be finite, got VALUE at step STEP; ..., REMEDY" unless `value` is finite.
-inline void require_finite(double value, const std::string& what, int64_t step, const char* remedy) {
+// Throws DivergedError "the WHAT must be finite, got VALUE at step STEP; ... REMEDY" unless `value` is finite. The text of `what` is put
+// together only then: every step asks for every parameter.
+template <typename... What>
+void require_finite(double value, int64_t step, const char* remedy, const What&... what) {
   if (std::isfinite(value)) return;
-  throw DivergedError(c10::str("the ", what, " must be finite, got ", std::isnan(value) ? "nan" : "infinity", " at step ", step,
+  throw DivergedError(c10::str("the ", what..., " must be finite, got ", std::isnan(value) ? "nan" : "infinity", " at step ", step,
                                "; the parameters were left as before this step. ", remedy));
 }
 

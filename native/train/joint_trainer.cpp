@@ -1,7 +1,5 @@
 #include "train/joint_trainer.h"
 
-#include <cmath>
-
 #include "model/autocast.h"
 #include "model/recompute.h"
 #include "ops/philox/philox.h"
@@ -180,10 +178,10 @@ void JointTrainer::check_finite(const Tensor& norms_P, const Tensor& losses) con
   static constexpr const char* kLossNames[] = {"diffusion", "hidden", "token", "total"};
   constexpr const char* kRemedy = "Lower train.lr or train.clip, or resume from the last checkpoint";
   for (int64_t i = 0; i < 4; ++i) {
-    require_finite(losses_host[i].item<double>(), std::string(kLossNames[i]) + " loss", steps_done_, kRemedy);
+    require_finite(losses_host[i].item<double>(), steps_done_, kRemedy, kLossNames[i], " loss");
   }
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    require_finite(norms_host[static_cast<int64_t>(i)].item<double>(), "gradient of " + parameters_[i].name, steps_done_, kRemedy);
+    require_finite(norms_host[static_cast<int64_t>(i)].item<double>(), steps_done_, kRemedy, "gradient of ", parameters_[i].name);
   }
 }
 

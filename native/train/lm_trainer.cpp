@@ -90,8 +90,8 @@ LmStep LmTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B) {
   LmStep result{total.next_token / static_cast<double>(batch.predicted), total.identity / static_cast<double>(batch.tokens),
                 static_cast<double>(total.identity_correct) / static_cast<double>(batch.tokens), 0};
   constexpr const char* kRemedy = "Lower the learning rate";
-  require_finite(result.next_token_loss, "next-token loss", steps_done_, kRemedy);
-  require_finite(result.identity_loss, "identity loss", steps_done_, kRemedy);
+  require_finite(result.next_token_loss, steps_done_, kRemedy, "next-token loss");
+  require_finite(result.identity_loss, steps_done_, kRemedy, "identity loss");
   const Tensor norms_P = optimizer_->step(gradient, lm_learning_rate(config_, steps_done_));
   result.gradient_norm = at::linalg_vector_norm(norms_P).item<double>();
   ++steps_done_;

@@ -69,8 +69,8 @@ export async function evaluate(model: EvaluatedModel, options: EvaluateOptions):
   checkRequest({ protocols, count: options.count ?? 1, scorer: scorer !== undefined, references: reference?.length ?? null });
   for (const protocol of protocols) await checkFit(protocol, model, options);
   const conditions = await conditionsOf(model, sampling, scorer);
-  const steps = conditions.steps ?? undefined; // as recorded: a baseline's own default is another one
-  const { samples, texts, stats } = await model.sample({ ...sampling, ...(steps && { steps }), onProgress: (done, total) => onProgress?.('sampling', done, total) });
+  const { steps } = conditions; // as recorded: a baseline's own default is another one
+  const { samples, texts, stats } = await model.sample({ ...sampling, ...(steps === null ? {} : { steps }), onProgress: (done, total) => onProgress?.('sampling', done, total) });
   const ids = samples.map((sample) => sample.ids);
   const results: EvaluationResult[] = [];
   for (const protocol of protocols) {

@@ -106,17 +106,28 @@ export async function frontier(options: FrontierOptions): Promise<FrontierPoint[
  * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT for models that do not compare, or one that cannot be sampled by `sampler`
  */
 export async function checkComparable(models: readonly string[], sampler: SamplerName): Promise<void> {
-  let first: { path: string; maxLength: number; tokenizer: Tokenizer } | undefined;
+  let first: Compared | undefined;
   for (const path of models) {
     const { folder, config: { model } } = await openCheckpoint(path);
     checkStagger(model, sampler, path);
-    const tokenizer = await Tokenizer.load(await tokenizerOf(folder));
-    first ??= { path, maxLength: model.maxLength, tokenizer };
-    const [json, other] = [first.tokenizer.json, tokenizer.json];
-    const differs = model.maxLength !== first.maxLength ? `lengths ${first.maxLength} and ${model.maxLength}` : differentToken(json, other) || differentToken(other, json) ? 'two tokenizers' : null;
+    const { json } = await Tokenizer.load(await tokenizerOf(folder));
+    const other: Compared = { path, maxLength: model.maxLength, json };
+    const differs = difference((first ??= other), other);
     if (differs === null) continue;
     throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `the models of a frontier must have one length and tokenizer, since entropies of others do not compare, got ${differs} in ${first.path} and ${path}. Make a frontier of each`);
   }
+}
+
+interface Compared {
+  path: string;
+  maxLength: number;
+  /** Of the tokenizer. */
+  json: Buffer;
+}
+
+function difference(a: Compared, b: Compared): string | null {
+  if (a.maxLength !== b.maxLength) return `lengths ${a.maxLength} and ${b.maxLength}`;
+  return differentToken(a.json, b.json) || differentToken(b.json, a.json) ? 'two tokenizers' : null;
 }
 
 /** Every combination, once. */

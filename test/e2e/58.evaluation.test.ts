@@ -82,7 +82,8 @@ describe('ldlm eval', () => {
 
   it('states what one protocol refuses, keeps the samples and what the others found, and exits with 1', async () => {
     const out = world.path('refused');
-    const { code, stderr } = await ldlm(['eval', '--model', world.run, '--count', '2', '--steps', '2', '--protocol', 'genppl/mdlm-v1', 'diversity/v1', '--scorer', await strangerLm(), '--out', out]);
+    const strangerToStories = await pretrainOn('strange', Array.from({ length: 60 }, (_, i) => `zyzzyva qwertz ${i}`));
+    const { code, stderr } = await ldlm(['eval', '--model', world.run, '--count', '2', '--steps', '2', '--protocol', 'genppl/mdlm-v1', 'diversity/v1', '--scorer', strangerToStories, '--out', out]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/error: genppl\/mdlm-v1: the scorer's tokenizer must represent the texts/);
     const { results } = JSON.parse(await readFile(join(out, 'eval.json'), 'utf8')) as { results: object[] };
@@ -150,10 +151,7 @@ describe('a scorer', () => {
 
 describe('genppl/sedd-v1', () => {
   it('refuses a scorer with another tokenizer than the model', async () => {
-    const lm = world.path('other-lm');
-    const stories = world.stories.slice(0, 60).map((story) => `Well: ${story}`);
-    await writeFile(world.path('other.txt'), stories.join('\n'));
-    await ldlmOutput(['pretrain', '--input', world.path('other.txt'), '--words', '--packing', 'pad', '--length', '64', '--width', '16', '--steps', '1', '--out', lm]);
+    const lm = await pretrainOn('other', world.stories.slice(0, 60).map((story) => `Well: ${story}`));
     const { code, stderr } = await evaluate('--protocol', 'genppl/sedd-v1', '--count', '2', '--scorer', lm);
     expect(code).toBe(1);
     expect(stderr).toMatch(/genppl\/sedd-v1 must have a scorer with the model's tokenizer/);
@@ -161,10 +159,10 @@ describe('genppl/sedd-v1', () => {
   });
 });
 
-/** A language model that knows no word of the stories. */
-async function strangerLm(): Promise<string> {
-  const [text, lm] = [world.path('strange.txt'), world.path('stranger-lm')];
-  await writeFile(text, Array.from({ length: 60 }, (_, i) => `zyzzyva qwertz ${i}`).join('\n'));
+/** A language model of one step, and the words of `texts`. */
+async function pretrainOn(name: string, texts: readonly string[]): Promise<string> {
+  const [text, lm] = [world.path(`${name}.txt`), world.path(`${name}-lm`)];
+  await writeFile(text, texts.join('\n'));
   await ldlmOutput(['pretrain', '--input', text, '--words', '--packing', 'pad', '--length', '64', '--width', '16', '--steps', '1', '--out', lm]);
   return lm;
 }
