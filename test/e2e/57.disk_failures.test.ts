@@ -3,7 +3,7 @@
 
 import { chmod, cp, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { lmDefaults, openShards, pretrainLm } from '../../src/index.js';
 import { checkpointHashes, latestFolder, ldlm, ldlmOutput, ldlmProgram, makeTrainedWorld, set, SETUP_MS, start, type TrainedWorld } from './fixture.js';
 
@@ -13,6 +13,12 @@ beforeAll(async () => {
   world = await makeTrainedWorld();
 }, SETUP_MS);
 afterAll(() => world[Symbol.asyncDispose]());
+
+/** vitest keeps the reason of a skip to itself: say it as well. */
+function skip(context: TestContext, reason: string): never {
+  console.log(`skipped: ${context.task.name}, as ${reason}`);
+  return context.skip(reason);
+}
 
 describe('a disk that does not take what is written', () => {
   it('is an ERR_LDLM_IO of the API, in native code too', async () => {
@@ -60,7 +66,7 @@ describe('a disk that does not take what is written', () => {
   });
 
   it('says so when the folder cannot be written', async (context) => {
-    if (process.getuid?.() === 0) context.skip('root may write everywhere');
+    if (process.getuid?.() === 0) skip(context, 'root may write everywhere');
     await mkdir(world.path('sealed'), { mode: 0o555 });
     const { code, stderr } = await ldlm(world.train(world.path('sealed', 'run')));
     await chmod(world.path('sealed'), 0o755);
@@ -74,7 +80,7 @@ describe('a disk that does not take what is written', () => {
     const mountPoint = world.path('disk');
     await mkdir(mountPoint);
     const permitted = await start('unshare', [...namespace, 'mount -t tmpfs none "$0"', mountPoint]).ended.catch(() => ({ code: 1 }));
-    if (permitted.code !== 0) context.skip('no permission to mount a small disk');
+    if (permitted.code !== 0) skip(context, 'there is no permission to mount a small disk');
     const size = await sizeOf(await latestFolder(world.run));
     // Room for one and a half checkpoints.
     const script = `mount -t tmpfs -o size=${Math.ceil((1.5 * size) / 1024)}k none "$0"; "$@" || code=$?; cat "$0/run/checkpoints/latest"; ls -A "$0/run/checkpoints"; exit $code`;
