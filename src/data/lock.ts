@@ -1,14 +1,18 @@
 // One writer a folder: a lock file that names its owner. A lock whose owner has died is taken over, so that a killed run can be
 // resumed at once; one held on another machine never is, because nobody here can tell whether that owner lives.
 
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { LdlmError } from '../api/errors.js';
 import { ioError } from './io_error.js';
 
 export const lockName = '.lock';
+
+/** How long a lock may name nobody before it is a dead one's. Writing the name takes less than a millisecond. */
+const patienceMs = 2500;
 
 /** Who holds a lock. `started` tells a process from a later one that got the same number; null where the system does not say. */
 const ownerSchema = z.object({ pid: z.int(), host: z.string(), started: z.string().nullable() });
@@ -29,6 +33,7 @@ export async function lockFolder(dir: string): Promise<FolderLock> {
   const me: Owner = { pid: process.pid, host: hostname(), started: (await processState(process.pid)).started };
   await mkdir(dir, { recursive: true }).catch(ioError(dir, 'a folder that can be written'));
   while (!(await create(file, me))) await removeStale(file, dir);
+  await removeAsides(dir);
   let held = true;
   return {
     file,
@@ -58,12 +63,11 @@ async function create(file: string, owner: Owner): Promise<boolean> {
 /** Removes the lock if its owner is dead, else throws. */
 async function removeStale(file: string, dir: string): Promise<void> {
   const owner = await readOwner(file);
-  if (owner === 'gone') return;
-  if (owner === 'unreadable' || (await isAlive(owner))) {
-    const who = owner === 'unreadable' ? 'another process' : `process ${owner.pid} on ${owner.host}`;
+  if (!owner) return;
+  if (await isAlive(owner)) {
     throw new LdlmError(
       'ERR_LDLM_STATE',
-      `${dir} must be used by one process at a time, got a lock of ${who}; wait for it, use another folder, or delete ${file} if you are sure that it is dead`,
+      `${dir} must be used by one process at a time, got a lock of process ${owner.pid} on ${owner.host}; wait for it, use another folder, or delete ${file} if you are sure that it is dead`,
     );
   }
   // Another process may take the dead lock over at the same moment. Moving it away is atomic, and shows what was moved.
@@ -72,19 +76,38 @@ async function removeStale(file: string, dir: string): Promise<void> {
     if (error.code !== 'ENOENT') ioError(file, 'a lock file that can be moved')(error);
   });
   const taken = await readOwner(aside);
-  const isDead = typeof taken === 'object' && taken.pid === owner.pid && taken.started === owner.started;
-  if (taken !== 'gone' && !isDead) await rename(aside, file);
+  const isDead = taken?.pid === owner.pid && taken.started === owner.started;
+  if (taken && !isDead) await rename(aside, file);
   else await rm(aside, { force: true });
 }
 
-async function readOwner(file: string): Promise<Owner | 'gone' | 'unreadable'> {
+/** Removes dead locks that a process had moved away when it was killed itself. */
+async function removeAsides(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    const pid = name.startsWith(`${lockName}.`) ? Number(name.slice(lockName.length + 1)) : NaN;
+    if (Number.isInteger(pid) && !(await isAlive({ pid, host: hostname(), started: null }))) await rm(join(dir, name), { force: true });
+  }
+}
+
+/** The owner that a lock names; waits a while for one that names nobody yet, and gives null if there is no lock. */
+async function readOwner(file: string): Promise<Owner | null> {
+  const patienceEnds = performance.now() + patienceMs;
+  for (;;) {
+    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : ioError(file, 'a lock file that can be read')(error)));
+    if (text === null) return null;
+    const owner = parseOwner(text);
+    if (owner) return owner;
+    // Empty for an instant while its owner writes it; if it stays so, its owner was killed in that instant.
+    if (performance.now() > patienceEnds) return { pid: -1, host: hostname(), started: null };
+    await pause(20);
+  }
+}
+
+function parseOwner(text: string): Owner | undefined {
   try {
-    return ownerSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch (error) {
-    const age = await stat(file).then((entry) => Date.now() - entry.mtimeMs, () => undefined);
-    if (age === undefined) return 'gone';
-    // Empty for an instant while its owner writes it; if it stays so, its owner died in that instant.
-    return age < 10_000 ? 'unreadable' : { pid: -1, host: hostname(), started: null };
+    return ownerSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
   }
 }
 

@@ -249,14 +249,16 @@ describe('lockFolder', () => {
     const { child } = promisify(execFile)(process.execPath, ['-e', '']);
     await new Promise((resolve) => child.on('exit', resolve));
     await foreign({ pid: child.pid });
+    await writeFile(join(dir, `.lock.${child.pid}`), ''); // killed while it took over the lock of another
     await (await lockFolder(dir))[Symbol.asyncDispose]();
+    expect(await readdir(dir)).toEqual([]);
     if (process.platform !== 'linux') return; // only there the start time is known
     await foreign({ pid: process.pid, started: '1' });
     await (await lockFolder(dir))[Symbol.asyncDispose]();
     expect(await readdir(dir)).toEqual([]);
   });
 
-  it('respects a living process, another machine, and a lock that is just being written', async () => {
+  it('respects a living process and another machine', async () => {
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     try {
       await foreign({ pid: child.pid });
@@ -266,8 +268,18 @@ describe('lockFolder', () => {
     }
     await foreign({ pid: 1, host: 'elsewhere' });
     await expect(lockFolder(dir)).rejects.toThrow(/process 1 on elsewhere; wait for it, use another folder, or delete/);
-    await writeFile(join(dir, '.lock'), '');
-    await expect(lockFolder(dir)).rejects.toThrow(/lock of another process/);
+  });
+
+  it('waits for the name in a lock that is just being written, and takes over one that stays empty', async () => {
+    const file = join(dir, '.lock');
+    await writeFile(file, '');
+    const refused = expect(lockFolder(dir)).rejects.toThrow(/lock of process 1 on elsewhere/);
+    await foreign({ pid: 1, host: 'elsewhere' });
+    await refused;
+    await writeFile(file, ''); // its owner was killed before it wrote its name
+    const start = Date.now();
+    await (await lockFolder(dir))[Symbol.asyncDispose]();
+    expect(Date.now() - start).toBeGreaterThan(2400);
   });
 
   it('gives a dead lock to exactly one of many that ask at once', async () => {
