@@ -1,7 +1,7 @@
 // One writer a folder: a lock file that names its owner. A lock whose owner has died is taken over, so that a killed run can be
 // resumed at once; one held on another machine never is, because nobody here can tell whether that owner lives.
 
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -62,12 +62,12 @@ async function create(file: string, owner: Owner): Promise<boolean> {
 
 /** Removes the lock if its owner is dead, else throws. */
 async function removeStale(file: string, dir: string): Promise<void> {
-  const owner = await readOwner(file);
-  if (!owner) return;
-  if (await isAlive(owner)) {
+  const found = await readNamed(file);
+  if (!found) return;
+  if (found.owner && (await isAlive(found.owner))) {
     throw new LdlmError(
       'ERR_LDLM_STATE',
-      `${dir} must be used by one process at a time, got a lock of process ${owner.pid} on ${owner.host}; wait for it, use another folder, or delete ${file} if you are sure that it is dead`,
+      `${dir} must be used by one process at a time, got a lock of process ${found.owner.pid} on ${found.owner.host}; wait for it, use another folder, or delete ${file} if you are sure that it is dead`,
     );
   }
   // Another process may take the dead lock over at the same moment. Moving it away is atomic, and shows what was moved.
@@ -75,32 +75,36 @@ async function removeStale(file: string, dir: string): Promise<void> {
   await rename(file, aside).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') ioError(file, 'a lock file that can be moved')(error);
   });
-  const taken = await readOwner(aside);
-  const isDead = taken?.pid === owner.pid && taken.started === owner.started;
-  if (taken && !isDead) await rename(aside, file);
+  const moved = await identityOf(aside);
+  if (moved !== null && moved !== found.identity) await rename(aside, file);
   else await rm(aside, { force: true });
 }
 
-/** Removes dead locks that a process had moved away when it was killed itself. */
+/** Removes what processes left that were killed while they took a lock over. Leftovers do no harm, so what refuses to go may stay. */
 async function removeAsides(dir: string): Promise<void> {
-  for (const name of await readdir(dir)) {
+  for (const name of await readdir(dir).catch(() => [])) {
     const pid = name.startsWith(`${lockName}.`) ? Number(name.slice(lockName.length + 1)) : NaN;
-    if (Number.isInteger(pid) && !(await isAlive({ pid, host: hostname(), started: null }))) await rm(join(dir, name), { force: true });
+    if (Number.isInteger(pid) && !(await isAlive({ pid, host: hostname(), started: null }))) await rm(join(dir, name), { force: true }).catch(() => undefined);
   }
 }
 
-/** The owner that a lock names; waits a while for one that names nobody yet, and gives null if there is no lock. */
-async function readOwner(file: string): Promise<Owner | null> {
+/** A lock as it was found; `owner` is undefined if it named nobody for a while: its owner was killed before it wrote its name. */
+async function readNamed(file: string): Promise<{ owner: Owner | undefined; identity: string | null } | null> {
   const patienceEnds = performance.now() + patienceMs;
   for (;;) {
+    const identity = await identityOf(file); // before the text: a lock that changes in between is not the one that was judged
     const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : ioError(file, 'a lock file that can be read')(error)));
     if (text === null) return null;
     const owner = parseOwner(text);
-    if (owner) return owner;
-    // Empty for an instant while its owner writes it; if it stays so, its owner was killed in that instant.
-    if (performance.now() > patienceEnds) return { pid: -1, host: hostname(), started: null };
+    if (owner || performance.now() > patienceEnds) return { owner, identity };
     await pause(20);
   }
+}
+
+/** Tells a file from a later one of the same name; null if there is none. */
+async function identityOf(file: string): Promise<string | null> {
+  const entry = await stat(file, { bigint: true }).catch(() => null);
+  return entry && `${entry.ino} ${entry.mtimeNs}`;
 }
 
 function parseOwner(text: string): Owner | undefined {
@@ -113,7 +117,7 @@ function parseOwner(text: string): Owner | undefined {
 
 async function isAlive(owner: Owner): Promise<boolean> {
   if (owner.host !== hostname()) return true;
-  if (owner.pid <= 0) return false;
+  if (owner.pid <= 0) return false; // a group of processes to kill(), not one
   const { state, started } = await processState(owner.pid);
   if (state === 'Z') return false; // it has ended, and waits for its parent to take note
   if (owner.started !== null && started !== null) return owner.started === started;

@@ -274,12 +274,14 @@ describe('lockFolder', () => {
     const file = join(dir, '.lock');
     await writeFile(file, '');
     const refused = expect(lockFolder(dir)).rejects.toThrow(/lock of process 1 on elsewhere/);
+    await new Promise((resolve) => setTimeout(resolve, 200));
     await foreign({ pid: 1, host: 'elsewhere' });
     await refused;
     await writeFile(file, ''); // its owner was killed before it wrote its name
     const start = Date.now();
     await (await lockFolder(dir))[Symbol.asyncDispose]();
     expect(Date.now() - start).toBeGreaterThan(2400);
+    expect(await readdir(dir)).toEqual([]);
   });
 
   it('gives a dead lock to exactly one of many that ask at once', async () => {
