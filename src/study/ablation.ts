@@ -11,6 +11,8 @@ import { LdlmError } from '../api/errors.js';
 import { LDLM } from '../api/ldlm.js';
 import type { TrainMetrics } from '../api/train_metrics.js';
 import { JointTrainer } from '../api/trainer.js';
+import { withLaterFields } from '../config/later_fields.js';
+import { parseConfig } from '../config/parse.js';
 import type { LdlmConfig } from '../config/types.js';
 import { writeFileAtomic } from '../data/atomic.js';
 import { openShards } from '../data/shards.js';
@@ -111,8 +113,8 @@ async function claim(out: string, config: LdlmConfig): Promise<void> {
   const found = await readFile(file, 'utf8').catch(() => null);
   const fixed = ({ train: { device: _, logEvery: __, saveEvery: ___, ...train }, ...rest }: LdlmConfig): string => JSON.stringify({ ...rest, train });
   if (found !== null) {
-    const { config: then } = JSON.parse(found) as { config: LdlmConfig };
-    if (fixed(then) === fixed(config)) return;
+    const then = parseConfig(withLaterFields((JSON.parse(found) as { config: unknown }).config));
+    if (fixed(then) === fixed(parseConfig(config))) return;
     throw new LdlmError('ERR_LDLM_STATE', `--out must be a new folder or hold the ablation of this configuration, got ${out}, whose configuration is another (see ${file}). Choose another --out`);
   }
   await mkdir(out, { recursive: true });
