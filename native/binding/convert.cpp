@@ -83,6 +83,12 @@ AdaptiveTimesteps to_adaptive(ObjectReader reader) {
   return config;
 }
 
+double to_loss_weighting(ObjectReader reader) {
+  const double floor = reader.number("floor");
+  reader.finish();
+  return floor;
+}
+
 RecipeConfig to_recipe(ObjectReader reader) {
   RecipeConfig config;
   const std::string loss = reader.string("decoderLoss");
@@ -92,6 +98,7 @@ RecipeConfig to_recipe(ObjectReader reader) {
   if (!reader.is_null("adaptiveTimesteps")) config.adaptive_timesteps = to_adaptive(reader.object("adaptiveTimesteps"));
   config.decoder_noise = reader.number("decoderNoise");
   config.stopped_target = reader.boolean("stoppedTarget");
+  if (!reader.is_null("lossWeighting")) config.loss_weighting = to_loss_weighting(reader.object("lossWeighting"));
   reader.finish();
   return config;
 }

@@ -13,9 +13,11 @@ Tensor diffusion_mse(const Tensor& z0_hat_BND, const Tensor& z0_BND) {
   return (z0_hat_BND.to(at::kFloat) - z0_BND).square().mean({1, 2});
 }
 
-Tensor scale_gradient(const Tensor& z0, double gamma) {
-  const Tensor still = z0.detach();
-  return still + gamma * (z0 - still);
+Tensor scale_gradient(const Tensor& z, double scale) { return scale_gradient(z, at::scalar_tensor(scale, at::kDouble)); }
+
+Tensor scale_gradient(const Tensor& z, const Tensor& scale) {
+  const Tensor still = z.detach();
+  return still + scale * (z - still);
 }
 
 double diffusion_to_encoder_scale(const EncoderWarmup& warmup, int64_t step) {

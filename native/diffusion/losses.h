@@ -12,8 +12,9 @@ Tensor hidden_mse_sum(const Tensor& h_hat_BLH, const Tensor& h_BLH, const Tensor
 // Per sample mean over N, D of (z0_hat - z0)^2, no SNR weight -> [B]
 Tensor diffusion_mse(const Tensor& z0_hat_BND, const Tensor& z0_BND);
 
-// z0 in value; its gradient times gamma: sg(z0) + gamma (z0 - sg(z0)).
-Tensor scale_gradient(const Tensor& z0, double gamma);
+// z in value; its gradient times the scale: sg(z) + scale (z - sg(z)).
+Tensor scale_gradient(const Tensor& z, double scale);
+Tensor scale_gradient(const Tensor& z, const Tensor& scale);
 
 // Diffusion-to-encoder warmup, the paper's eq. 29-30: a sigmoid in step / steps from `min` to `max`, constant afterwards.
 //   r(s) = sigmoid(k (s / steps - c)),  gamma(s) = min + (max - min) (r(s) - r(0)) / (r(steps) - r(0))

@@ -41,6 +41,7 @@ JointTrainer::JointTrainer(const JointTrainerConfig& config, std::shared_ptr<con
       encoder_(std::move(encoder)),
       schedule_{config.schedule_d},
       timesteps_(config.recipe.adaptive_timesteps, config.train.steps),
+      loss_weighting_(config.recipe.loss_weighting, device),
       model_(initial_model(config, device)),
       ema_(clone_model(model_)),
       parameters_(parameters_of(model_, "")),
@@ -72,14 +73,18 @@ void JointTrainer::step(const Batch& host_batch) {
   last_.norms_P = optimizer_.step(gradient, last_.lr);  // clips; skips a gradient that is not finite
   update_moving_average(ema_tensors_, tensors_, config_.train.ema, steps_done_);
 
-  std::vector<Tensor> losses, u, diffusion;
+  std::vector<Tensor> losses, u, diffusion, times, loss_by_time;
   for (const Losses& part : last_.parts) {
     losses.push_back(at::stack({part.diffusion.detach(), part.hidden.detach(), part.token.detach(), part.total}));
     u.push_back(part.u_B);
     diffusion.push_back(part.diffusion_B.detach());
+    if (!loss_weighting_.active()) continue;
+    times.push_back(part.times_BM1);
+    loss_by_time.push_back(part.loss_by_time_BM1);
   }
   last_.losses = at::stack(losses).sum(0);
   timesteps_.update(steps_done_, at::cat(u), at::cat(diffusion));
+  if (loss_weighting_.active()) loss_weighting_.update(at::cat(times), at::cat(loss_by_time));
   worst_norms_P_ = worst_norms_P_.defined() ? at::maximum(worst_norms_P_, last_.norms_P) : last_.norms_P;
   worst_losses_ = worst_losses_.defined() ? at::maximum(worst_losses_, last_.losses) : last_.losses;
   if (device_.is_cpu()) check_finite(last_.norms_P, last_.losses);  // free here; on a GPU metrics() looks
@@ -113,12 +118,19 @@ JointTrainer::Losses JointTrainer::losses_of(const Batch& part, int64_t first_ro
   const Tensor u_BM1 = model_.dit.times(losses.u_B), a_BM1 = schedule_.signal(u_BM1), s_BM1 = schedule_.noise(u_BM1);
   const Tensor x_BND = a_BM1 * target_BND + s_BM1 * noise_like(z0_BND, RandomPurpose::kDiffusionNoise);
   const Tensor z0_hat_BND = model_.denoise(x_BND, losses.u_B, self_condition(x_BND.detach(), losses.u_B, first_row));
-  losses.diffusion_B = diffusion_mse(z0_hat_BND, config_.recipe.stopped_target ? target_BND.detach() : target_BND);
+  const Tensor weighted_BND = loss_weighting_.active() ? scale_gradient(z0_hat_BND, loss_weighting_.weights(u_BM1)) : z0_hat_BND;
+  losses.diffusion_B = diffusion_mse(weighted_BND, config_.recipe.stopped_target ? target_BND.detach() : target_BND);
   losses.diffusion = losses.diffusion_B.sum() / static_cast<double>(config_.train.batch);
 
   losses.total = losses.diffusion + losses.token;
   if (config_.recipe.hidden_mse) losses.total = losses.total + losses.hidden;
   losses.z0_BND = z0_BND.detach();
+  if (loss_weighting_.active()) {
+    at::NoGradGuard no_grad;
+    const Tensor by_position_BN1 = (z0_hat_BND - target_BND).square().mean(-1, /*keepdim=*/true);
+    losses.times_BM1 = u_BM1;
+    losses.loss_by_time_BM1 = u_BM1.size(1) == 1 ? by_position_BN1.mean(1, /*keepdim=*/true) : by_position_BN1;
+  }
   return losses;
 }
 
@@ -238,13 +250,17 @@ void JointTrainer::save(const std::string& folder) const {
   };
   write_safetensors(folder + "/model.safetensors", with_statistics(model_), {{"format", "pt"}});
   write_safetensors(folder + "/ema.safetensors", with_statistics(ema_), {{"format", "pt"}});
-  write_safetensors(folder + "/optimizer.safetensors", optimizer_.state(), {{"format", "pt"}});
+  TensorMap training_state = optimizer_.state();
+  training_state.merge(loss_weighting_.state());
+  write_safetensors(folder + "/optimizer.safetensors", training_state, {{"format", "pt"}});
 }
 
 void JointTrainer::load(const std::string& folder, int64_t steps_done, const TimestepSampler::State& timesteps) {
   statistics_ = load_model(model_, read_safetensors(folder + "/model.safetensors"));
   load_model(ema_, read_safetensors(folder + "/ema.safetensors"));
-  optimizer_.restore(read_safetensors(folder + "/optimizer.safetensors"));
+  const TensorMap training_state = read_safetensors(folder + "/optimizer.safetensors");
+  optimizer_.restore(training_state);
+  loss_weighting_.restore(training_state);
   timesteps_.restore(timesteps);
   steps_done_ = steps_done;
 }

@@ -1,6 +1,7 @@
 // Joint training of LatentEncoder, LatentDecoder, TokenDecoder and DiT on the hidden states of a frozen LM. step() is the recipe.
 #pragma once
 
+#include "diffusion/loss_weighting.h"
 #include "diffusion/losses.h"
 #include "diffusion/noise_schedule.h"
 #include "diffusion/timestep_sampler.h"
@@ -17,6 +18,7 @@ struct RecipeConfig {
   std::optional<AdaptiveTimesteps> adaptive_timesteps;  // ingredient (3); nothing: u uniform
   double decoder_noise;                            // ingredient (4), sigma_dec
   bool stopped_target;                             // L_diff reaches the encoder through x_u only, not through its target
+  std::optional<double> loss_weighting;            // floor of the loss that the denoiser's gradient is divided by; nothing: no weights
 };
 
 struct TrainConfig {
@@ -62,7 +64,8 @@ class JointTrainer {
   StepMetrics metrics();
   ReconstructionAccuracy diagnose(const Batch& batch) const;
 
-  // model.safetensors, ema.safetensors and optimizer.safetensors of `folder`. The rest of the state is `steps_done` and `timesteps`.
+  // model.safetensors, ema.safetensors and optimizer.safetensors of `folder`. The last also holds what the loss weighting
+  // has seen. The rest of the state is `steps_done` and `timesteps`.
   void save(const std::string& folder) const;
   void load(const std::string& folder, int64_t steps_done, const TimestepSampler::State& timesteps);
 
@@ -74,6 +77,7 @@ class JointTrainer {
     Tensor diffusion_B;  // per sample, undivided: the timestep sampler needs these
     Tensor diffusion, hidden, token, total;
     Tensor u_B, z0_BND;
+    Tensor times_BM1, loss_by_time_BM1;  // for the loss weighting; undefined without it
   };
   // `part` begins at row `first_row` of its batch, which holds `real_tokens` real tokens in all.
   Losses losses_of(const Batch& part, int64_t first_row, const Tensor& real_tokens, double gamma) const;
@@ -93,6 +97,7 @@ class JointTrainer {
   std::shared_ptr<const PretrainedEncoder> encoder_;
   NoiseSchedule schedule_;
   TimestepSampler timesteps_;
+  LossWeighting loss_weighting_;
   LDLM model_, ema_;
   FeatureStatistics statistics_;
   std::vector<NamedParameter> parameters_;

@@ -95,12 +95,12 @@ export async function createWork(options: WorkOptions, folder: string): Promise<
   const [beta1, beta2] = train.betas;
   return {
     config: {
-      // One time for all positions: the networks of the others know no stagger, and operations are counted without it.
+      // One time for all positions and no weights by time: the others know neither, and operations are counted without them.
       model: { ...model, stagger: 0, hiddenWidth: encoder.hiddenWidth, vocabulary: encoder.vocabulary },
       encoderLayer: hiddenStateIndex(config.encoder.layer, encoder),
       scheduleD: diffusion.scheduleD,
       selfConditioning: diffusion.selfConditioning,
-      recipe,
+      recipe: { ...recipe, lossWeighting: null },
       train: {
         ...{ steps, batch, accumulate, warmupSteps, cooldownSteps: 0, muon: options.muon ? train.muon : null, lr, beta1, beta2 },
         ...{ eps, weightDecay, clip, ema, seed, bfloat16: options.dtype === 'bfloat16', recompute: options.recompute ?? false },

@@ -40,6 +40,8 @@ function tiny(): LdlmConfig {
       // The capacity of a latent, D/2 log2(1 + 1/sigma^2), is 47 bits; the paper's 58 at D = 768 and sigma 3 serve 50 257 tokens.
       decoderNoise: 0.75,
       stoppedTarget: false,
+      // Not the paper's: the loss of noisy times else drowns that of the times where words are decided (docs/log.md).
+      lossWeighting: { floor: 0.02 },
     },
     train: {
       steps: 2_800,
@@ -96,6 +98,7 @@ function base(): LdlmConfig {
       adaptiveTimesteps: { bins: 100, decay: 0.999, every: 5_000, floor: 0.05 },
       decoderNoise: 3,
       stoppedTarget: false,
+      lossWeighting: null,
     },
     train: {
       steps: 500_000,

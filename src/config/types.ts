@@ -60,6 +60,10 @@ const adaptiveTimestepsSchema = z.strictObject({
   floor: z.number().gt(0).max(1).describe('Share of the density that is spread evenly over all bins, so that none starves; above 0, at most 1.'),
 });
 
+const lossWeightingSchema = z.strictObject({
+  floor: positive('Added to the mean squared error of a time before it divides, > 0: bounds the weight of the clean times.'),
+});
+
 const recipeSchema = z.strictObject({
   decoderLoss: z
     .enum(['mse', 'cross-entropy'])
@@ -68,6 +72,10 @@ const recipeSchema = z.strictObject({
   adaptiveTimesteps: adaptiveTimestepsSchema.nullable().describe('Ingredient 3, adaptive timestep sampling; null: u is uniform.'),
   decoderNoise: notNegative('Ingredient 4, sigma_dec: noise added to z0 before the latent decoder in training, >= 0; 0: none.'),
   stoppedTarget: z.boolean().describe('true: the diffusion loss reaches the encoder through x_u only; false: through its target z0 too.'),
+  lossWeighting: lossWeightingSchema
+    .nullable()
+    .default(null)
+    .describe('Divides the gradient of the denoiser at a time by its running mean loss there, so that all times weigh alike; null: no weights, as in the paper.'),
 });
 
 const muonSchema = z.strictObject({

@@ -38,6 +38,7 @@ export const variants = {
   'stopped-target': recipe('no gradient through the target', 'stoppedTarget', () => true),
   'two-stage': recipe('gamma = 0: no diffusion gradient in the encoder', 'encoderWarmup', () => NO_PULL),
   'no-stagger': variant('one time for all positions', ['model.stagger'], (full) => ({ ...full, model: { ...full.model, stagger: 0 } })),
+  'no-loss-weighting': recipe('all times of L_diff as they come', 'lossWeighting', () => null),
   'uniform-grid': { ...variant('sampled at times even in u', [], (full) => full), grid: 'uniform' },
 } as const satisfies Record<string, Variant>;
 

@@ -1,6 +1,7 @@
 // The recipe: which loss reaches which module, that training learns, is the same for any number of cores, and resumes bitwise.
 #include "train/joint_trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -42,12 +43,13 @@ JointTrainerConfig small_config() {
   return config;
 }
 
-// With all that a step can do: Muon, a learning rate that falls within the run, and a time for every position.
+// With all that a step can do: Muon, a learning rate that falls within the run, a time for every position, and weights by time.
 JointTrainerConfig full_config() {
   JointTrainerConfig config = small_config();
   config.train.steps = 30, config.train.cooldown_steps = 20;
   config.train.optimizer.muon = MuonConfig{2, 0.95};
   config.model.stagger = 1;
+  config.recipe.loss_weighting = 0.02;
   return config;
 }
 
@@ -111,6 +113,51 @@ TEST(JointTrainer, EachLossReachesExactlyItsModules) {
   EXPECT_NEAR(quarter[0] / diffusion[0], 0.25, 1e-4);
   EXPECT_NEAR(quarter[3] / diffusion[3], 1.0, 1e-6);
   EXPECT_EQ(reach(*trainer, trainer->losses_of(batch, 0, real_tokens, 0.0).diffusion)[0], 0.0);
+}
+
+TEST(JointTrainer, LossWeightingChangesTheGradientOfTheDenoiserAndNotTheLoss) {
+  JointTrainerConfig config = small_config();
+  auto plain = ready_trainer(config);
+  config.recipe.loss_weighting = 0.02;
+  auto weighted = ready_trainer(config);
+  for (int64_t k = 0; k < 6; ++k) weighted->step(batch_of(k)), plain->step(batch_of(k));
+  const TensorMap weights = weights_of(*weighted);
+  {
+    at::NoGradGuard no_grad;
+    plain->model().visit("", [&](const std::string& name, Tensor& parameter) { parameter.copy_(weights.at(name)); });
+  }
+  const Batch batch = batch_of(7);
+  const Tensor real_tokens = batch.lengths_B.sum();
+  const auto with = weighted->losses_of(batch, 0, real_tokens, 1.0), without = plain->losses_of(batch, 0, real_tokens, 1.0);
+  // The times of both are the same as long as the warp is even, for three rebuilds of five steps.
+  EXPECT_TRUE(at::equal(with.u_B, without.u_B));
+  EXPECT_TRUE(at::equal(with.diffusion_B, without.diffusion_B));
+  const auto gradient = [](JointTrainer& trainer, const Tensor& loss) {
+    Tensor found;
+    trainer.model().visit("", [&](const std::string& name, Tensor& parameter) {
+      if (name == "dit.output.bias") found = torch::autograd::grad({loss}, {parameter}, {}, true)[0];
+    });
+    return found;
+  };
+  // A sample has one time here, and so one weight.
+  std::vector<double> weights_B;
+  for (int64_t b = 0; b < kBatch; ++b) {
+    const Tensor scaled = gradient(*weighted, with.diffusion_B[b]), own = gradient(*plain, without.diffusion_B[b]);
+    weights_B.push_back((scaled.dot(own) / own.dot(own)).item<double>());
+    EXPECT_TRUE(at::allclose(scaled, weights_B.back() * own, 1e-4, 1e-6)) << b;
+  }
+  const auto [least, largest] = std::minmax_element(weights_B.begin(), weights_B.end());
+  EXPECT_GT(*least, 0.5);
+  EXPECT_LT(*largest, 2.0);
+  EXPECT_GT(*largest, 1.01 * *least);
+  EXPECT_EQ(with.loss_by_time_BM1.sizes(), with.times_BM1.sizes());
+  EXPECT_TRUE(at::allclose(with.loss_by_time_BM1.flatten(), with.diffusion_B));
+  // With stagger every position has a time and a loss of its own.
+  auto staggered = ready_trainer(full_config());
+  const auto by_position = staggered->losses_of(batch, 0, real_tokens, 1.0);
+  EXPECT_EQ(by_position.loss_by_time_BM1.sizes(), (at::IntArrayRef{kBatch, kLength, 1}));
+  EXPECT_EQ(by_position.times_BM1.sizes(), by_position.loss_by_time_BM1.sizes());
+  EXPECT_TRUE(at::allclose(by_position.loss_by_time_BM1.mean({1, 2}), by_position.diffusion_B));
 }
 
 TEST(JointTrainer, AStoppedTargetLeavesTheEncoderTheGradientThroughItsInput) {

@@ -21,7 +21,7 @@ function differences(a: object, b: object): string[] {
 describe('variants', () => {
   it.each(variantNames)('%s differs from full in exactly the fields that it names', (name) => {
     const differing = (['tiny', 'base'] as const).filter((preset) => idleBecause(name, presets[preset]()) === null);
-    expect(differing).toEqual({ 'no-stagger': ['tiny'] }[name as string] ?? ['tiny', 'base']);
+    expect(differing).toEqual({ 'no-stagger': ['tiny'], 'no-loss-weighting': ['tiny'] }[name as string] ?? ['tiny', 'base']);
     for (const preset of differing) {
       const full = presets[preset]();
       expect(differences(full, configOf(name, full))).toEqual(variants[name].fields);
@@ -45,7 +45,8 @@ describe('variants', () => {
   it('refuse a configuration in which they change nothing', () => {
     const config = presets.naive();
     config.model.stagger = 0;
-    for (const name of ['no-mse', 'no-warmup', 'no-adaptive-timesteps', 'no-decoder-noise', 'naive', 'less-noise', 'no-stagger', 'uniform-grid'] as const) {
+    config.recipe.lossWeighting = null;
+    for (const name of ['no-mse', 'no-warmup', 'no-adaptive-timesteps', 'no-decoder-noise', 'naive', 'less-noise', 'no-stagger', 'no-loss-weighting', 'uniform-grid'] as const) {
       expect(() => configOf(name, config)).toThrow(new RegExp(`variant ${name} must differ from full, got the same: (recipe|model)\\..* --only`));
     }
   });
@@ -59,6 +60,11 @@ describe('withLaterFields', () => {
     expect(() => parseConfig(old)).toThrow(/model\.freeScale is missing/);
     expect(parseConfig(withLaterFields(old))).toEqual(presets.tiny());
     expect(old.model).not.toHaveProperty('freeScale');
+  });
+
+  it('needs no loss weighting, and has none then', () => {
+    const { lossWeighting: _, ...recipe } = presets.tiny().recipe;
+    expect(parseConfig({ ...presets.tiny(), recipe }).recipe.lossWeighting).toBeNull();
   });
 
   it.each([null, 'text', {}, { model: 3 }])('leaves %j to the parser', (config) => {
