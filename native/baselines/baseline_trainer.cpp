@@ -1,6 +1,7 @@
 #include "baselines/baseline_trainer.h"
 
 #include "io/safetensors.h"
+#include "model/autocast.h"
 #include "model/pretrained_layers.h"
 #include "train/data_parallel.h"
 #include "train/diverged_error.h"
@@ -51,6 +52,7 @@ BaselineStep BaselineTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B
   const auto real_tokens = static_cast<double>(lengths_B.sum().item<int64_t>());
   std::vector<double> losses(static_cast<size_t>(parts));
   std::vector<Tensor> gradient = sum_of_gradients(parts, at::kCPU, [&](int64_t part) {
+    const Autocast autocast(config_.bfloat16);
     const int64_t first = part * rows;
     const Tensor loss = model_->nll_sum(ids_BL.narrow(0, first, rows), lengths_B.narrow(0, first, rows), first, config_.batch, config_.seed, steps_done_) / real_tokens;
     losses[static_cast<size_t>(part)] = loss.item<double>();

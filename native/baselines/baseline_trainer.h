@@ -14,6 +14,7 @@ struct BaselineTrainConfig {
   OptimizerConfig optimizer;
   double ema;
   uint64_t seed;
+  bool bfloat16;  // the products alone
 };
 
 struct BaselineStep {

@@ -23,6 +23,7 @@ BaselineTrainConfig to_baseline_train_config(ObjectReader reader) {
   config.optimizer = to_optimizer_config(reader);
   config.ema = reader.number("ema");
   config.seed = static_cast<uint64_t>(reader.integer("seed"));
+  config.bfloat16 = reader.boolean("bfloat16");
   reader.finish();
   return config;
 }

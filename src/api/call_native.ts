@@ -40,3 +40,9 @@ export function resolveDtype(dtype: 'auto' | 'float32' | 'bfloat16', device: 'cp
   }
   return dtype;
 }
+
+/** @throws LdlmError ERR_LDLM_CONFIG for training in bfloat16 on a CPU that does not multiply it */
+export function checkTrainDtype(dtype: 'float32' | 'bfloat16', device: 'cpu' | 'cuda'): void {
+  if (dtype === 'float32' || device === 'cuda' || loadNative().cpuBfloat16) return;
+  throw new LdlmError('ERR_LDLM_CONFIG', 'train.dtype must be float32 on a cpu without AVX512-BF16 (bfloat16 is slower there), got bfloat16. Set train.dtype=float32');
+}

@@ -7,7 +7,7 @@ import { batches } from '../data/batches.js';
 import { type FolderLock, lockFolder } from '../data/lock.js';
 import type { Shards } from '../data/shards.js';
 import { keepCommit } from '../hub/model_source.js';
-import { callNative, resolveDevice } from './call_native.js';
+import { callNative, checkTrainDtype, resolveDevice } from './call_native.js';
 import { checkData } from './check_data.js';
 import { LdlmError } from './errors.js';
 import { LDLM } from './ldlm.js';
@@ -57,9 +57,7 @@ export class JointTrainer implements AsyncDisposable {
   static async create(config: LdlmConfig, options: TrainerOptions): Promise<JointTrainer> {
     const checked = parseConfig(config);
     const device = resolveDevice(checked.train.device);
-    if (checked.train.dtype === 'bfloat16' && device === 'cpu' && !loadNative().cpuBfloat16) {
-      throw new LdlmError('ERR_LDLM_CONFIG', 'train.dtype must be float32 on a cpu without AVX512-BF16 (bfloat16 is slower there), got bfloat16. Set train.dtype=float32');
-    }
+    checkTrainDtype(checked.train.dtype, device);
     const lock = await lockFolder(options.out);
     try {
       const checkpoint = await latestCheckpoint(options.out);

@@ -42,7 +42,7 @@ export function setBaseline(config: BaselineConfig, ...assignments: string[]): B
 }
 
 /**
- * A baseline with about as many parameters as the LDLM of `config`, as deep as its denoiser, trained as it is: on a CPU in fp32.
+ * A baseline with about as many parameters as the LDLM of `config`, as deep as its denoiser, trained as it is, but on a CPU.
  * @param encoder sizes of the LDLM's pretrained LM
  * @param parameters instead of the number that `match` gives
  */
@@ -62,7 +62,7 @@ export function baselineFor(
   // The count grows with the width: go on while it comes closer. Heads of a multiple of 4 fill the vector units.
   let width = 4 * heads;
   while (difference(width + 4 * heads) < difference(width)) width += 4 * heads;
-  return { kind, model: sized(width), train: { ...config.train, device: 'cpu', dtype: 'float32', recompute: false }, data: { ...config.data } };
+  return { kind, model: sized(width), train: { ...config.train, device: 'cpu', recompute: false }, data: { ...config.data } };
 }
 
 /** Parameters of a baseline on data with `vocabulary` token ids. */

@@ -50,7 +50,7 @@ export interface BaselineAddon {
     create(options: {
       model: NativeBaselineConfig;
       train: NativeOptimizerConfig &
-        Pick<TrainConfig, 'batch' | 'accumulate' | 'warmupSteps' | 'cooldown' | 'muon' | 'ema' | 'seed'>;
+        Pick<TrainConfig, 'batch' | 'accumulate' | 'warmupSteps' | 'cooldown' | 'muon' | 'ema' | 'seed'> & { bfloat16: boolean };
     }): Promise<NativeBaselineTrainer>;
   };
   readonly Baseline: {

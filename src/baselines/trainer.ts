@@ -1,7 +1,7 @@
 // BaselineTrainer: a run folder, a native trainer and the loop between them, as JointTrainer is for an LDLM. The same batches, the same
 // files, exact resume.
 
-import { callNative } from '../api/call_native.js';
+import { callNative, checkTrainDtype } from '../api/call_native.js';
 import { checkRows } from '../api/check_data.js';
 import { LdlmError } from '../api/errors.js';
 import { cleanRun, copyTokenizer, logMetrics, writeCheckpointFolder } from '../api/run_folder.js';
@@ -48,9 +48,10 @@ export class BaselineTrainer implements AsyncDisposable {
     const checked = parseBaselineConfig(config);
     const { out, data } = options;
     checkRows(data, checked);
-    if (checked.train.device === 'cuda' || checked.train.dtype !== 'float32') {
-      throw new LdlmError('ERR_LDLM_CONFIG', `a baseline must be trained on the cpu in float32, got ${checked.train.device}, ${checked.train.dtype}. Set train.device=cpu and train.dtype=float32`);
+    if (checked.train.device === 'cuda') {
+      throw new LdlmError('ERR_LDLM_CONFIG', 'a baseline must be trained on the cpu, got cuda. Set train.device=cpu');
     }
+    checkTrainDtype(checked.train.dtype, 'cpu');
     const lock = await lockFolder(out);
     try {
       const checkpoint = await latestBaseline(out);
@@ -156,5 +157,6 @@ function checkSame(now: BaselineConfig, { config: then }: BaselineCheckpoint): v
 function nativeTrain({ train }: BaselineConfig): Parameters<ReturnType<typeof loadBaselines>['BaselineTrainer']['create']>[0]['train'] {
   const { batch, accumulate, warmupSteps, cooldown, lr, eps, muon, weightDecay, clip, ema, seed } = train;
   const [beta1, beta2] = train.betas;
-  return { batch, accumulate, warmupSteps, cooldown, lr, beta1, beta2, eps, muon, weightDecay, clip, ema, seed };
+  const bfloat16 = train.dtype === 'bfloat16';
+  return { batch, accumulate, warmupSteps, cooldown, lr, beta1, beta2, eps, muon, weightDecay, clip, ema, seed, bfloat16 };
 }

@@ -111,6 +111,13 @@ describe('bad input', () => {
     expect(ended.code).toBe(code);
   });
 
+  it('refuses bf16 on a CPU that has no such products, and trains in it on one that has', async () => {
+    const flags = ['--preset', 'tiny', '--encoder', world.lm, '--data', world.data, '--parameters', '20000', '--out', world.path('ar-bf16')];
+    const { code, stderr } = await ldlm(['baseline', 'train', '--kind', 'ar', ...flags, '--set', 'train.dtype=bfloat16', '--set', 'train.steps=2']);
+    if (loadNative().cpuBfloat16) expect({ code, stderr }).toMatchObject({ code: 0 });
+    else expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('error: train.dtype must be float32 on a cpu without AVX512-BF16') });
+  });
+
   it('refuses to resume with another size, and data of another length', async () => {
     const again = ['baseline', 'train', '--kind', 'ar', '--preset', 'tiny', '--encoder', world.lm, '--data', world.data, '--set', 'train.batch=4', '--set', 'train.steps=8'];
     const other = await ldlm([...again, '--out', world.path('ar-whole'), '--parameters', '200000']);

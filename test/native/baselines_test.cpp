@@ -4,6 +4,7 @@
 #include "baselines/autoregressive.h"
 #include "baselines/baseline_trainer.h"
 #include "io/safetensors.h"
+#include "ops/linear/linear.h"
 #include "support.h"
 #include "temporary_folder.h"
 
@@ -22,7 +23,8 @@ const BaselineTrainConfig kTrain{.batch = 8,
                                  .lr = 3e-3,
                                  .optimizer = {.beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.01, .clip = 1.0, .muon = MuonConfig{3, 0.95}},
                                  .ema = 0.9,
-                                 .seed = 1};
+                                 .seed = 1,
+                                 .bfloat16 = false};
 
 std::unique_ptr<Baseline> random_model(const BaselineConfig& config, double deviation = 0.2) {
   auto model = make_baseline(config, at::TensorOptions(at::kFloat));
@@ -181,6 +183,20 @@ TEST(BaselineTrainer, PartsOnlyChangeTheRounding) {
     const BaselineStep x = a.step(rows.ids, rows.lengths, 0), y = b.step(rows.ids, rows.lengths, 0);
     EXPECT_NEAR(x.loss, y.loss, 1e-5 * y.loss) << kind;
     EXPECT_NEAR(x.gradient_norm, y.gradient_norm, 1e-4 * y.gradient_norm) << kind;
+  }
+}
+
+TEST(BaselineTrainer, Bf16ProductsTrainLikeFp32Ones) {
+  if (!Bf16Products::supported()) GTEST_SKIP() << "needs a CPU with AVX512-BF16";
+  const Rows rows = counting_rows(8);
+  for (const std::string kind : {"mdlm", "ar"}) {
+    BaselineTrainConfig in_bf16 = kTrain;
+    in_bf16.bfloat16 = true;
+    BaselineTrainer exact(small(kind), kTrain), rounded(small(kind), in_bf16);
+    BaselineStep a{}, b{};
+    for (int i = 0; i < 10; ++i) a = exact.step(rows.ids, rows.lengths, 0), b = rounded.step(rows.ids, rows.lengths, 0);
+    EXPECT_NE(a.loss, b.loss) << kind;
+    EXPECT_NEAR(a.loss, b.loss, 0.02 * a.loss) << kind;
   }
 }
 
