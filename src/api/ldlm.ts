@@ -11,7 +11,7 @@ import type { NativeModel } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
 import { type Checkpoint, openCheckpoint, tokenizerOf } from './run_folder.js';
 import { cutAtEnd, toSamples } from './sample_rows.js';
-import { checkStagger, resolveSampleOptions, type SampleOptions, type ResolvedSampleOptions } from './sample_options.js';
+import { checkStagger, resolveGrid, resolveSampleOptions, type SampleOptions, type ResolvedSampleOptions } from './sample_options.js';
 
 export interface Sample {
   /** Number of the sample; with the seed and the options it decides the text. */
@@ -222,7 +222,7 @@ export class LDLM implements AsyncDisposable {
     const token = nextToken++;
     const abort = (): void => this.native.abort(token);
     if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'sampling was aborted before it began');
-    const uniformGrid = grid === 'uniform';
+    const uniformGrid = resolveGrid(grid, this.config.model) === 'uniform';
     const request = { firstIndex: first, count, steps, sampler, eta, temperature, uniformGrid, uMin: LAST_SCHEDULE_TIME, seed, previewEvery };
     const running = callNative(() => this.native.sample(request, token, onEvaluation));
     signal?.addEventListener('abort', abort);

@@ -5,8 +5,8 @@ import { LdlmError } from './errors.js';
 export const samplers = ['ddim', 'ddpm', 'dpmpp', 'heun', 'sde'] as const;
 export type SamplerName = (typeof samplers)[number];
 
-export const grids = ['learned', 'uniform'] as const;
-export type GridName = (typeof grids)[number];
+export const grids = ['auto', 'learned', 'uniform'] as const;
+export type GridName = Exclude<(typeof grids)[number], 'auto'>;
 
 /** On the story corpus ancestral noise beat the deterministic sampler at 8 steps and more. */
 export const defaultSampler: SamplerName = 'ddpm';
@@ -22,8 +22,11 @@ export interface SampleOptions {
   eta?: number;
   /** Deviation of all noise, the initial and the fresh, > 0; default 1, what the model was trained for. Less gives text nearer to the mode, and less of it. */
   temperature?: number;
-  /** Schedule times of the evaluations: even under the learned warp (default), or even in u. Without adaptive timesteps both are the same. */
-  grid?: GridName;
+  /**
+   * Schedule times of the evaluations: even under the learned warp, or even in u. `auto`, the default, is even in u for a model with stagger, and
+   * the learned warp for others. Without adaptive timesteps both are the same.
+   */
+  grid?: GridName | 'auto';
   /** 0 to 2^53 - 1, default 0. */
   seed?: number;
   /** Texts denoised at once, default 32. Changes speed and memory, not the texts. */
@@ -38,7 +41,7 @@ export interface ResolvedSampleOptions {
   sampler: 'ddim' | 'dpmpp' | 'heun' | 'sde';
   eta: number;
   temperature: number;
-  grid: GridName;
+  grid: GridName | 'auto';
   seed: number;
   batch: number;
   signal: AbortSignal | undefined;
@@ -46,7 +49,7 @@ export interface ResolvedSampleOptions {
 
 /** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT naming the option, what it must be and what it was */
 export function resolveSampleOptions(options: SampleOptions): ResolvedSampleOptions {
-  const { count = 1, steps = 32, sampler = defaultSampler, temperature = 1, grid = 'learned', seed = 0, batch = 32, signal } = options;
+  const { count = 1, steps = 32, sampler = defaultSampler, temperature = 1, grid = 'auto', seed = 0, batch = 32, signal } = options;
   whole('count', count, 1);
   whole('steps', steps, 1);
   whole('seed', seed, 0);
@@ -63,6 +66,12 @@ export function resolveSampleOptions(options: SampleOptions): ResolvedSampleOpti
 /** Whether `sampler` takes an eta. */
 export function hasEta(sampler: SamplerName): boolean {
   return sampler !== 'heun' && sampler !== 'sde';
+}
+
+/** The warp is learned over the time that all positions share, and with stagger it would give the first half of a text four fifths of the evaluations. */
+export function resolveGrid(grid: GridName | 'auto', { stagger }: { stagger: number }): GridName {
+  if (grid !== 'auto') return grid;
+  return stagger > 0 ? 'uniform' : 'learned';
 }
 
 /**

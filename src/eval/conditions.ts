@@ -3,7 +3,7 @@
 import { cpus } from 'node:os';
 import { loadNative } from '../api/native.js';
 import { packageVersion } from '../api/package_root.js';
-import { defaultSampler, type GridName, hasEta, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
+import { defaultSampler, type GridName, hasEta, resolveGrid, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
 import type { Scorer } from '../api/scorer.js';
 import { hashFiles } from '../data/hash_files.js';
 import type { EvaluatedModel } from './evaluated_model.js';
@@ -49,7 +49,7 @@ export async function conditionsOf(model: EvaluatedModel, options: SampleOptions
   const sampler = options.sampler ?? defaultSampler;
   return {
     ...(onlySampler === undefined
-      ? { sampler, steps, eta: hasEta(sampler) ? eta : null, temperature, grid }
+      ? { sampler, steps, eta: hasEta(sampler) ? eta : null, temperature, grid: resolveGrid(grid, { stagger: model.config.model.stagger ?? 0 }) }
       : { sampler: onlySampler.name, steps: onlySampler.takesSteps ? steps : null, eta: null, temperature: null, grid: null }),
     seed,
     count,

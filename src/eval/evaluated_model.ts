@@ -6,7 +6,7 @@ import type { Tokenizer } from '../data/tokenizer.js';
 
 export interface EvaluatedModel {
   readonly tokenizer: Tokenizer;
-  readonly config: { model: { maxLength: number }; data: { path: string }; recipe?: { decoderNoise: number } };
+  readonly config: { model: { maxLength: number; stagger?: number }; data: { path: string }; recipe?: { decoderNoise: number } };
   readonly checkpoint: { folder: string; state: { step: number }; samplingOnly?: boolean };
   /** The file of weights that was loaded. */
   readonly weights: string;

@@ -3,6 +3,7 @@
 
 import { LdlmError } from '../api/errors.js';
 import { type LDLM, LAST_SCHEDULE_TIME, type Reconstruction } from '../api/ldlm.js';
+import { resolveGrid } from '../api/sample_options.js';
 import type { Scorer } from '../api/scorer.js';
 import { samplingGrid } from '../config/schedules.js';
 import { applicableProtocols, holdsStories, validationTexts } from '../eval/applicable.js';
@@ -64,7 +65,8 @@ export async function readTexts(model: LDLM, options: RunTextsOptions): Promise<
 
 async function trace(model: LDLM, { count, steps, seed, signal, onProgress }: RunTextsOptions): Promise<Trajectory> {
   const { config, checkpoint: { state } } = model;
-  const grid = samplingGrid(config.recipe.adaptiveTimesteps ? state.timesteps.cumulative : [0, 1], steps, LAST_SCHEDULE_TIME);
+  const warped = config.recipe.adaptiveTimesteps && resolveGrid('auto', config.model) === 'learned';
+  const grid = samplingGrid(warped ? state.timesteps.cumulative : [0, 1], steps, LAST_SCHEDULE_TIME);
   const trajectory: Trajectory = { steps: [] };
   for await (const { step, texts, done } of model.sampleStream({ count: Math.min(count, SHOWN_TRAJECTORIES), steps, seed, previewEvery: 1, signal })) {
     if (done) continue; // the last preview again

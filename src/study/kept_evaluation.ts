@@ -29,8 +29,8 @@ export interface Judgement {
   reference: readonly string[];
 }
 
-/** Raised when the same request gives other samples: 2 since the temperature scales the fresh noise too. */
-const SAMPLING_REVISION = 2;
+/** Raised when the same request gives other samples: 2 since the temperature scales the fresh noise too, 3 since the grid follows from the model. */
+const SAMPLING_REVISION = 3;
 
 /** What is asked when `model` is sampled and judged so. */
 export async function questionOf({ weights, device, dtype }: LDLM, sampling: Omit<SampleOptions, 'signal' | 'onProgress' | 'batch'>, { protocols, scorer, reference }: Judgement): Promise<Question> {

@@ -64,6 +64,20 @@ describe('ldlm sample', () => {
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('sampler must be ddpm or ddim for the model, whose model.stagger is 2, got heun') });
   });
 
+  it.each([
+    [0, 'learned', 'uniform'],
+    [2, 'uniform', 'learned'],
+  ])('samples a model with stagger %i on the %s grid unless --grid says %s, and eval records which', async (stagger, expected, other) => {
+    const run = world.path(`grid-${stagger}`);
+    await ldlmOutput(world.train(run, '--set', `model.stagger=${stagger}`, '--set', 'train.steps=16')); // the warp is learned from step 12 on
+    const flags = ['--model', run, '--count', '8', '--steps', '6', '--seed', '7'];
+    const whole = await ldlmOutput(['sample', ...flags]);
+    expect(await ldlmOutput(['sample', ...flags, '--grid', expected])).toBe(whole);
+    expect(await ldlmOutput(['sample', ...flags, '--grid', other])).not.toBe(whole);
+    const { results } = JSON.parse(await ldlmOutput(['eval', ...flags, '--protocol', 'diversity/v1', '--out', world.path(`eval-grid-${stagger}`), '--json'])) as { results: { grid: string }[] };
+    expect(results.map(({ grid }) => grid)).toEqual([expected]);
+  });
+
   it('samples in bf16 where the CPU multiplies it, whatever --batch is; else it refuses', async () => {
     const flags = ['sample', '--model', world.run, '--device', 'cpu', '--dtype', 'bfloat16', '--count', '8', '--steps', '6', '--seed', '7'];
     const whole = await ldlm(flags);
