@@ -6,9 +6,11 @@ export const samplers = ['ddim', 'ddpm', 'dpmpp', 'heun', 'sde'] as const;
 export type SamplerName = (typeof samplers)[number];
 
 export const grids = ['auto', 'learned', 'uniform'] as const;
-export type GridName = Exclude<(typeof grids)[number], 'auto'>;
+export type GridName = (typeof grids)[number];
+/** What `auto` stands for, or what was asked. */
+export type ResolvedGrid = Exclude<GridName, 'auto'>;
 
-/** On the story corpus ancestral noise beat the deterministic sampler at 8 steps and more. */
+/** On the story corpus ancestral noise beat the deterministic sampler at 16 steps and more. */
 export const defaultSampler: SamplerName = 'ddpm';
 
 export interface SampleOptions {
@@ -26,7 +28,7 @@ export interface SampleOptions {
    * Schedule times of the evaluations: even under the learned warp, or even in u. `auto`, the default, is even in u for a model with stagger, and
    * the learned warp for others. Without adaptive timesteps both are the same.
    */
-  grid?: GridName | 'auto';
+  grid?: GridName;
   /** 0 to 2^53 - 1, default 0. */
   seed?: number;
   /** Texts denoised at once, default 32. Changes speed and memory, not the texts. */
@@ -41,7 +43,7 @@ export interface ResolvedSampleOptions {
   sampler: 'ddim' | 'dpmpp' | 'heun' | 'sde';
   eta: number;
   temperature: number;
-  grid: GridName | 'auto';
+  grid: GridName;
   seed: number;
   batch: number;
   signal: AbortSignal | undefined;
@@ -69,7 +71,7 @@ export function hasEta(sampler: SamplerName): boolean {
 }
 
 /** The warp is learned over the time that all positions share, and with stagger it would give the first half of a text four fifths of the evaluations. */
-export function resolveGrid(grid: GridName | 'auto', { stagger }: { stagger: number }): GridName {
+export function resolveGrid(grid: GridName, { stagger }: { stagger: number }): ResolvedGrid {
   if (grid !== 'auto') return grid;
   return stagger > 0 ? 'uniform' : 'learned';
 }

@@ -145,7 +145,7 @@ export class BaselineTrainer implements AsyncDisposable {
 /** A resumed run may be longer or log otherwise; what decides the tensors or the random numbers must be as it was. */
 function checkSame(now: BaselineConfig, { config: then }: BaselineCheckpoint): void {
   const fixed = ({ kind, model, train }: BaselineConfig): Record<string, unknown> => ({
-    kind, model, 'train.seed': train.seed, 'train.batch': train.batch, 'train.muon': train.muon,
+    kind, model, 'train.seed': train.seed, 'train.batch': train.batch, 'train.dtype': train.dtype, 'train.muon': train.muon,
   });
   for (const [name, old] of Object.entries(fixed(then))) {
     const value = fixed(now)[name];

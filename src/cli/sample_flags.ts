@@ -12,7 +12,7 @@ export interface SampleFlags {
   sampler: SamplerName;
   eta?: number;
   temperature: number;
-  grid: GridName | 'auto';
+  grid: GridName;
   seed: number;
   batch: number;
   device: 'auto' | 'cpu' | 'cuda';
@@ -29,7 +29,7 @@ export function addSampleFlags(command: Command, count: number): Command {
     .addOption(new Option('--sampler <name>', 'integrator; a model with stagger takes ddpm or ddim').choices([...samplers]).default(defaultSampler))
     .option('--eta <x>', 'share of fresh noise, 0..1 (default: 0 for ddim, 1 for ddpm and dpmpp; heun and sde have none)', realNumber)
     .option('--temperature <x>', 'deviation of the noise, initial and fresh, > 0', realNumber, 1)
-    .addOption(new Option('--grid <name>', 'schedule times: even under the learned warp, or even in u; auto: in u for a model with stagger').choices([...grids]).default('auto'))
+    .addOption(new Option('--grid <name>', 'schedule times: even under the learned warp, or even in u; auto: in u for a model with stagger, else learned').choices([...grids]).default('auto'))
     .option('--seed <n>', 'seed of all noise', wholeNumber(0), 0)
     .option('--batch <n>', 'texts at once; changes speed, not texts', wholeNumber(1), 32)
     .addOption(deviceOption())

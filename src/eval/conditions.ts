@@ -3,7 +3,7 @@
 import { cpus } from 'node:os';
 import { loadNative } from '../api/native.js';
 import { packageVersion } from '../api/package_root.js';
-import { defaultSampler, type GridName, hasEta, resolveGrid, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
+import { defaultSampler, hasEta, type ResolvedGrid, resolveGrid, resolveSampleOptions, type SampleOptions } from '../api/sample_options.js';
 import type { Scorer } from '../api/scorer.js';
 import { hashFiles } from '../data/hash_files.js';
 import type { EvaluatedModel } from './evaluated_model.js';
@@ -15,7 +15,7 @@ export interface Conditions {
   /** null, as the next two, where the sampler has none. */
   eta: number | null;
   temperature: number | null;
-  grid: GridName | null;
+  grid: ResolvedGrid | null;
   seed: number;
   count: number;
   precision: 'float32' | 'bfloat16';
@@ -36,7 +36,7 @@ export function describeSampling({ sampler, steps, eta, temperature, grid, seed,
     ...(steps === null ? [] : [`${steps} steps`]),
     ...(eta === null ? [] : [`eta ${eta}`]),
     ...(temperature === null || temperature === 1 ? [] : [`temperature ${temperature}`]),
-    ...(grid === null || grid === 'learned' ? [] : [`${grid} grid`]),
+    ...(grid === null ? [] : [`${grid} grid`]),
     `seed ${seed}`,
     precision,
   ].join(', ');

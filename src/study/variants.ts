@@ -3,7 +3,7 @@
 // exactly the fields that it names; `uniform-grid` changes how the model of `full` is sampled.
 
 import { LdlmError } from '../api/errors.js';
-import type { GridName } from '../api/sample_options.js';
+import type { ResolvedGrid } from '../api/sample_options.js';
 import { parseConfig } from '../config/parse.js';
 import type { LdlmConfig } from '../config/types.js';
 
@@ -16,7 +16,7 @@ export interface Variant {
   readonly fields: readonly string[];
   readonly of: (full: LdlmConfig) => LdlmConfig;
   /** How its model is sampled. */
-  readonly grid: GridName;
+  readonly grid: ResolvedGrid;
 }
 
 /** No diffusion gradient reaches the encoder at any step. */
