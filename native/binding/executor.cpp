@@ -42,7 +42,7 @@ void Executor::post(Message message) {
 }
 
 void Executor::run() {
-  // Averages that decay towards 0 end in denormal numbers, on which some CPUs compute a hundred times slower: flushed to 0. The threads of
+  // Averages that decay towards 0 end in denormal numbers, on which some CPUs compute many times slower: flushed to 0. The threads of
   // OpenMP begin with the setting of this one.
   at::globalContext().setFlushDenormal(true);
   int applied = 0;
