@@ -1,11 +1,11 @@
-// `ldlm frontier`: samples models over steps, eta and temperature, and shows quality against entropy: a table on stdout, OUT/frontier.json,
+// `ldlm frontier`: samples models over steps, eta, temperature and grid, and shows quality against entropy: a table on stdout, OUT/frontier.json,
 // OUT/frontier.svg. Every finished point is on the disk at once; the same command computes only what is missing.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { openCheckpoint } from '../api/run_folder.js';
-import { defaultSampler, hasEta, resolveSampleOptions, type SamplerName, samplers } from '../api/sample_options.js';
+import { defaultSampler, grids, hasEta, type ResolvedGrid, resolveSampleOptions, type SamplerName, samplers } from '../api/sample_options.js';
 import { writeFileAtomic } from '../data/atomic.js';
 import { applicableProtocols, holdsStories } from '../eval/applicable.js';
 import { checkRequest, type ProtocolName, protocolNames } from '../eval/protocols.js';
@@ -22,6 +22,7 @@ interface Flags extends JudgeFlags {
   steps: number[];
   eta?: number[];
   temperature: number[];
+  grid?: ResolvedGrid[];
   sampler: SamplerName;
   count: number;
   seed: number;
@@ -41,16 +42,18 @@ MAUVE stands beside it where there are a scorer, as many references as texts, an
 Examples:
   ldlm frontier runs/tiny --steps 8 16 32 64 --eta 0 0.5 1 --out frontier/tiny
   ldlm frontier runs/a runs/b --scorer lm --reference held-out.txt --count 500 --out frontier/both
+  ldlm frontier runs/tiny --steps 8 16 32 --eta 1 --grid learned uniform --out frontier/grids
   ldlm frontier runs/owt --scorer gpt2-large --count 1000 --temperature 0.9 1 --published owt --out frontier/owt`;
 
 /** The command `ldlm frontier`. */
 export function frontierCommand(): Command {
   const sampling = new Command('frontier')
-    .description('quality against entropy over steps, eta and temperature')
+    .description('quality against entropy over steps, eta, temperature and grid')
     .argument('<models...>', 'run, checkpoint or export folders')
     .option('--steps <n...>', 'evaluations of the denoiser', several(wholeNumber(1)), [8, 16, 32, 64])
     .option('--eta <x...>', 'share of fresh noise, 0..1 (default: 0 0.5 1; heun and sde have none)', several(realNumber))
     .option('--temperature <x...>', 'deviation of the noise, initial and fresh, > 0', several(realNumber), [1])
+    .addOption(new Option('--grid <name...>', 'schedule times: even under the learned warp, or even in u (default: uniform for a model with stagger, else learned)').choices(grids.filter((name) => name !== 'auto')))
     .addOption(new Option('--sampler <name>', 'integrator; models with stagger take ddpm or ddim').choices([...samplers]).default(defaultSampler))
     .option('--count <n>', 'texts of a point', wholeNumber(1), 256)
     .option('--seed <n>', 'seed of all noise, the same for every point', wholeNumber(0), 0)
@@ -71,7 +74,7 @@ export function frontierCommand(): Command {
 async function run(models: string[], flags: Flags, command: Command, signal: AbortSignal): Promise<void> {
   const { count, seed, out } = flags;
   if (flags.published && !flags.scorer) command.error('error: --published must have --scorer, since published figures are gen-PPL, got none');
-  const sweep: Sweep = { sampler: flags.sampler, steps: flags.steps, etas: flags.eta ?? (hasEta(flags.sampler) ? [0, 0.5, 1] : []), temperatures: flags.temperature };
+  const sweep: Sweep = { sampler: flags.sampler, steps: flags.steps, etas: flags.eta ?? (hasEta(flags.sampler) ? [0, 0.5, 1] : []), temperatures: flags.temperature, grids: flags.grid ?? [] };
   for (const setting of settingsOf(sweep)) checkUsage(command, () => resolveSampleOptions(samplingOf(setting, { count, seed })));
   await checkComparable(models, flags.sampler);
   const reference = (await referenceTexts(flags, count)) ?? [];

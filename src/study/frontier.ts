@@ -1,4 +1,4 @@
-// A frontier: one model or several, each sampled at every number of steps, eta and temperature, every set of samples judged alike. The unit of
+// A frontier: one model or several, each sampled at every number of steps, eta, temperature and grid, every set of samples judged alike. The unit of
 // comparison of generative models of text: single points of gen-PPL mislead, curves of it against entropy less so.
 //
 //   OUT/points/HASH.json    one point, named by all that decides its figures: a second call computes only what is missing
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
 import { LDLM } from '../api/ldlm.js';
 import { openCheckpoint, tokenizerOf } from '../api/run_folder.js';
-import { checkStagger, resolveSampleOptions, type SampleOptions, type SamplerName } from '../api/sample_options.js';
+import { checkStagger, type ResolvedGrid, resolveGrid, resolveSampleOptions, type SampleOptions, type SamplerName } from '../api/sample_options.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { differentToken } from '../data/vocabulary.js';
 import { evaluate, type EvaluationResult } from '../eval/evaluate.js';
@@ -22,6 +22,8 @@ export interface Sweep {
   /** Empty for samplers without it. */
   etas: readonly number[];
   temperatures: readonly number[];
+  /** Empty for each model's own. */
+  grids: readonly ResolvedGrid[];
 }
 
 export interface FrontierOptions extends Sweep, Judgement {
@@ -54,10 +56,13 @@ export interface Setting {
   /** Null for samplers without it. */
   eta: number | null;
   temperature: number;
+  /** Null for the model's own. */
+  grid: ResolvedGrid | null;
 }
 
 export interface FrontierPoint extends Setting {
   model: string;
+  grid: ResolvedGrid;
   /** Wall time from noise to text over the number of texts: of one run, so not a benchmark. */
   secondsPerSample: number;
   results: EvaluationResult[];
@@ -95,7 +100,7 @@ export async function frontier(options: FrontierOptions): Promise<FrontierPoint[
       }));
       const { results, samplingSeconds } = (await findKept(file, question)) ?? (await compute());
       evaluationsDone += steps * count;
-      points.push({ model: path, ...setting, secondsPerSample: samplingSeconds / count, results });
+      points.push({ model: path, ...setting, grid: resolveGrid(setting.grid ?? 'auto', model.config.model), secondsPerSample: samplingSeconds / count, results });
     }
   }
   return points;
@@ -131,12 +136,14 @@ function difference(a: Compared, b: Compared): string | null {
 }
 
 /** Every combination, once. */
-export function settingsOf({ sampler, steps, etas, temperatures }: Sweep): Setting[] {
-  const all = temperatures.flatMap((temperature) => (etas.length > 0 ? etas : [null]).flatMap((eta) => steps.map((count) => ({ sampler, steps: count, eta, temperature }))));
+export function settingsOf({ sampler, steps, etas, temperatures, grids }: Sweep): Setting[] {
+  const orNull = <Value>(values: readonly Value[]): readonly (Value | null)[] => (values.length > 0 ? values : [null]);
+  const all = orNull(grids).flatMap((grid) => temperatures.flatMap((temperature) =>
+    orNull(etas).flatMap((eta) => steps.map((count) => ({ sampler, steps: count, eta, temperature, grid })))));
   return [...new Map(all.map((setting) => [JSON.stringify(setting), setting])).values()];
 }
 
 /** The options of a call to sample, but for what changes no text. */
-export function samplingOf({ eta, ...setting }: Setting, { count, seed }: { count: number; seed: number }): SampleOptions {
-  return { ...setting, ...(eta === null ? {} : { eta }), count, seed };
+export function samplingOf({ eta, grid, ...setting }: Setting, { count, seed }: { count: number; seed: number }): SampleOptions {
+  return { ...setting, ...(eta === null ? {} : { eta }), ...(grid === null ? {} : { grid }), count, seed };
 }

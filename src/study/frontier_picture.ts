@@ -1,4 +1,4 @@
-// The picture of a frontier: entropy to the right, quality upwards; a colour a model, a line through the steps of one eta and temperature,
+// The picture of a frontier: entropy to the right, quality upwards; a colour a model, a line through the steps of one eta, temperature and grid,
 // rings and a dark line for the Pareto front, diamonds for published figures, a dashed line at the entropy of the data.
 
 import { colours, dot, line, picture, rangeOf, type Range, scale, text, ticks } from './chart.js';
@@ -76,12 +76,12 @@ function perplexityTicks(range: Range): number[] {
   return round.length >= 3 ? round : ticks(range, 5);
 }
 
-/** Points of one model, sampler, eta and temperature, by steps. */
+/** Points of one model, sampler, eta, temperature and grid, by steps. */
 function series(placed: readonly Placed[]): Placed[][] {
   const found = new Map<string, Placed[]>();
   for (const p of placed) {
-    const { model, sampler, eta, temperature } = p.point;
-    const key = JSON.stringify([model, sampler, eta, temperature]);
+    const { model, sampler, eta, temperature, grid } = p.point;
+    const key = JSON.stringify([model, sampler, eta, temperature, grid]);
     found.set(key, [...(found.get(key) ?? []), p]);
   }
   return [...found.values()].map((one) => one.sort((a, b) => a.point.steps - b.point.steps));
@@ -106,5 +106,5 @@ function diamond(x: number, y: number): string {
 
 function describe({ point, entropy, quality }: Placed, { measure }: Quality): string {
   const eta = point.eta === null ? '' : `, eta ${point.eta}`;
-  return `${point.model}: ${point.steps} steps${eta}, temperature ${point.temperature}: ${measure.name} ${quality.toFixed(measure.digits)}, entropy ${entropy.toFixed(3)}`;
+  return `${point.model}: ${point.steps} steps${eta}, temperature ${point.temperature}, ${point.grid} grid: ${measure.name} ${quality.toFixed(measure.digits)}, entropy ${entropy.toFixed(3)}`;
 }

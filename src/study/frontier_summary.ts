@@ -46,13 +46,13 @@ export function place(points: readonly FrontierPoint[]): Placed[] {
 export function frontierTable(points: readonly FrontierPoint[]): string {
   const front = new Set(place(points).filter(({ onFront }) => onFront).map(({ point }) => point));
   const shown = measures.filter(({ of }) => points.some(({ results }) => of(results) !== undefined));
-  const head = ['model', 'steps', 'eta', 'temperature', ...shown.map(({ name }) => name), 'ms/sample', 'front'];
+  const head = ['model', 'steps', 'eta', 'temperature', 'grid', ...shown.map(({ name }) => name), 'ms/sample', 'front'];
   const cells = points.map((point) => [
-    point.model, String(point.steps), point.eta === null ? '-' : String(point.eta), String(point.temperature),
+    point.model, String(point.steps), point.eta === null ? '-' : String(point.eta), String(point.temperature), point.grid,
     ...shown.map(({ of, digits }) => of(point.results)?.toFixed(digits) ?? '-'),
     (1000 * point.secondsPerSample).toFixed(1), front.has(point) ? '*' : '',
   ]);
-  const notes = points.flatMap(({ model, steps, eta, temperature, results }) => troubles(results).map((note) => `${model}, ${steps} steps, eta ${eta ?? '-'}, temperature ${temperature}: ${note}`));
+  const notes = points.flatMap(({ model, steps, eta, temperature, grid, results }) => troubles(results).map((note) => `${model}, ${steps} steps, eta ${eta ?? '-'}, temperature ${temperature}, ${grid} grid: ${note}`));
   const quality = qualityOf(points)?.measure.name;
   return [...aligned([head, ...cells]), '', `* on the Pareto front of ${quality ?? 'quality'} and entropy`, ...notes].join('\n') + '\n';
 }

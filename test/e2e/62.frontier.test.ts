@@ -25,7 +25,7 @@ describe('ldlm frontier', () => {
     const { code, stdout, stderr } = await ldlm(args('--eta', '0', '1', '--temperature', '0.5', '--scorer', world.lm, '--reference', world.path('stories.txt')));
     expect(stderr).toMatch(/protocols: entropy\/model-tokens-nats, diversity\/v1, grammar\/v1, genppl\/mdlm-v1\n/);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^model +steps +eta +temperature +valid % +coherent % +gen-PPL +entropy .*ms\/sample +front$/m);
+    expect(stdout).toMatch(/^model +steps +eta +temperature +grid +valid % +coherent % +gen-PPL +entropy .*ms\/sample +front$/m);
     expect(stdout).not.toMatch(/NaN|undefined/);
     const { points, quality } = JSON.parse(await readFile(join(out(), 'frontier.json'), 'utf8')) as { points: (FrontierPoint & { onFront: boolean })[]; quality: object };
     expect(quality).toEqual({ measure: 'gen-PPL', better: 'less' });
@@ -37,6 +37,18 @@ describe('ldlm frontier', () => {
     }
     expect(points.some(({ onFront }) => onFront)).toBe(true);
     expect(await readFile(join(out(), 'frontier.svg'), 'utf8')).toMatch(/gen-PPL \(genppl\/mdlm-v1, [^]*data<\/text>[^]*<\/svg>/);
+  });
+
+  it('samples at every grid that is asked for, and at the model\'s own where none is', async () => {
+    const of = async (folder: string, ...flags: string[]): Promise<FrontierPoint[]> =>
+      (JSON.parse(await ldlmOutput(['frontier', models[0]!, '--out', world.path(folder), '--steps', '3', '--eta', '1', '--count', '2', '--json', ...flags])) as { points: FrontierPoint[] }).points;
+    expect((await of('own')).map(({ grid }) => grid)).toEqual(['learned']);
+    const both = await of('both', '--grid', 'uniform', 'learned');
+    expect(both.map(({ grid, results }) => [grid, results[0]!['grid']])).toEqual([['uniform', 'uniform'], ['learned', 'learned']]);
+    expect((await pointFiles(world.path('both'))).length).toBe(2);
+    const { code, stderr } = await ldlm(args('--grid', 'auto'));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/'--grid <name...>' argument 'auto' is invalid. Allowed choices are learned, uniform/);
   });
 
   it('refuses a sampler that one of the models cannot take before any point', async () => {

@@ -29,7 +29,7 @@ interface Figures { entropy: number; perplexity?: number; valid?: number; distin
 function point(model: string, steps: number, { entropy, perplexity, valid, distinct4 = 0.5 }: Figures, notes: string[] = []): FrontierPoint {
   const result = (protocol: string, figures: object): EvaluationResult => ({ protocol, notes: [], ...figures }) as unknown as EvaluationResult;
   return {
-    model, steps, sampler: 'ddpm', eta: 1, temperature: 1, secondsPerSample: steps / 1000,
+    model, steps, sampler: 'ddpm', eta: 1, temperature: 1, grid: 'learned', secondsPerSample: steps / 1000,
     results: [
       result('entropy/model-tokens-nats', { entropy, pooled: entropy, notes }),
       result('diversity/v1', { distinct4, duplicates: 0 }),
@@ -60,8 +60,8 @@ describe('a frontier', () => {
     expect(place(points)).toHaveLength(1);
     const table = frontierTable(points);
     expect(table).toMatch(/^a +8 +1 +1 .*60\.0 .* 8\.0 +\*$/m);
-    expect(table).toMatch(/^a +16 +1 +1 +- +0\.000/m);
-    expect(table).toContain('a, 16 steps, eta 1, temperature 1: all 8 samples are equal');
+    expect(table).toMatch(/^a +16 +1 +1 +learned +- +0\.000/m);
+    expect(table).toContain('a, 16 steps, eta 1, temperature 1, learned grid: all 8 samples are equal');
     expect(table).toContain('genppl/cosmos-v1: samples must have a token to score');
     expect(table).not.toMatch(/NaN|undefined/);
     expect(frontierPicture(points, { title: '', by: '' }).match(/<title>a: /g)).toHaveLength(1);
