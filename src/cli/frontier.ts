@@ -132,8 +132,8 @@ function progressOfPoints(): { update: (progress: FrontierProgress) => void; sto
   return {
     update({ model, setting, stage, evaluationsDone, evaluations }) {
       shown ??= createProgress({ total: evaluations, unit: 'evaluations', label: 'frontier', start: evaluationsDone, speedOverSeconds: Infinity });
-      const eta = setting.eta === null ? {} : { eta: setting.eta };
-      shown.update(evaluationsDone, { model, steps: setting.steps, ...eta, now: stage });
+      const { steps, eta, grid } = setting;
+      shown.update(evaluationsDone, { model, steps, ...(eta === null ? {} : { eta }), ...(grid === null ? {} : { grid }), now: stage });
     },
     stop: () => shown?.stop(),
   };
