@@ -16,7 +16,7 @@ export function ablationPicture(rows: readonly AblationRow[], title: string): st
   const width = size.left + across * (size.panel + size.gap);
   const parts = [
     text(14, 24, title, { style: 'title' }),
-    text(14, 40, 'a dot a seed, a stroke the mean; dashed: mean of full; orange: every seed lies outside the range of full', { style: 'soft' }),
+    text(14, 40, 'a dot a seed, a stroke the mean; dashed: mean of full; orange: every seed lies above, or every one below, the range of full', { style: 'soft' }),
   ];
   for (let band = 0; band < bands; band++) {
     const y = 42 + band * bandHeight;

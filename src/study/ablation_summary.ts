@@ -24,7 +24,7 @@ export interface Spread {
   values: number[];
   /** The seed of each value. */
   seeds: number[];
-  /** Whether every seed lies outside the range of the full recipe's seeds, and both have two or more. */
+  /** Whether every seed lies above, or every one below, the range of the full recipe's seeds, and both have two or more. */
   apart: boolean;
 }
 
@@ -72,7 +72,7 @@ export function ablationTable(rows: readonly AblationRow[]): string {
   const cells = [['variant', ...shown.map(({ name }) => `${name} `)], ...rows.map((row) => [row.variant, ...shown.map((column) => cell(row, column))])];
   const notes = rows.flatMap(({ variant, notes }) => notes.map((note) => `${variant}, ${note}`));
   const seeds = Math.max(0, ...rows.map((row) => row.seeds.length));
-  const legend = seeds > 1 ? [`mean ±deviation over ${seeds} seeds; * every seed lies outside the range of full`] : ['one seed: nothing is known of the spread'];
+  const legend = seeds > 1 ? [`mean ±deviation over ${seeds} seeds; * every seed lies above, or every one below, the range of full`] : ['one seed: nothing is known of the spread'];
   return [...aligned(cells), '', ...legend, ...notes].join('\n') + '\n';
 }
 

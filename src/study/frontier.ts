@@ -62,6 +62,7 @@ export interface Setting {
 
 export interface FrontierPoint extends Setting {
   model: string;
+  /** What was asked, or the model's own. */
   grid: ResolvedGrid;
   /** Wall time from noise to text over the number of texts: of one run, so not a benchmark. */
   secondsPerSample: number;
@@ -81,9 +82,10 @@ export async function frontier(options: FrontierOptions): Promise<FrontierPoint[
   const points: FrontierPoint[] = [];
   for (const path of models) {
     await using model = await LDLM.load(path, { device: options.device, weights: options.weights });
+    const own = resolveGrid('auto', model.config.model);
     for (const setting of settings) {
-      const { steps } = setting;
-      const sampling = samplingOf(setting, options);
+      const { steps, grid } = setting;
+      const sampling = samplingOf({ ...setting, grid: grid === own ? null : grid }, options); // one question, however the grid is asked for
       const question = await questionOf(model, sampling, options);
       const file = join(out, 'points', `${createHash('sha256').update(JSON.stringify(question)).digest('hex').slice(0, 16)}.json`);
       const report = (stage: string, texts: number): void =>
@@ -100,7 +102,7 @@ export async function frontier(options: FrontierOptions): Promise<FrontierPoint[
       }));
       const { results, samplingSeconds } = (await findKept(file, question)) ?? (await compute());
       evaluationsDone += steps * count;
-      points.push({ model: path, ...setting, grid: resolveGrid(setting.grid ?? 'auto', model.config.model), secondsPerSample: samplingSeconds / count, results });
+      points.push({ model: path, ...setting, grid: grid ?? own, secondsPerSample: samplingSeconds / count, results });
     }
   }
   return points;

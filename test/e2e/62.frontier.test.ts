@@ -9,6 +9,7 @@ import { ldlm, ldlmOutput, ldlmProgram, makeWorld, SETUP_MS, startNode, until, t
 
 let world: World;
 let models: string[];
+let staggered: string;
 const out = (): string => world.path('frontier');
 const args = (...flags: string[]): string[] => ['frontier', ...models, '--out', out(), '--count', '8', '--steps', '1', '2', ...flags];
 const pointFiles = async (folder = out()): Promise<string[]> => (await readdir(join(folder, 'points')).catch(() => [])).map((name) => join(folder, 'points', name));
@@ -17,6 +18,8 @@ beforeAll(async () => {
   world = await makeWorld();
   models = ['a', 'b'].map((name) => world.path(name));
   for (const [i, model] of models.entries()) await ldlmOutput(['train', '--config', world.configFile, '--out', model, '--set', 'train.steps=2', '--set', `train.seed=${i}`]);
+  staggered = world.path('staggered');
+  await ldlmOutput(['train', '--config', world.configFile, '--out', staggered, '--set', 'train.steps=1', '--set', 'model.stagger=1']);
 }, SETUP_MS);
 afterAll(() => world[Symbol.asyncDispose]());
 
@@ -40,20 +43,21 @@ describe('ldlm frontier', () => {
   });
 
   it('samples at every grid that is asked for, and at the model\'s own where none is', async () => {
-    const of = async (folder: string, ...flags: string[]): Promise<FrontierPoint[]> =>
-      (JSON.parse(await ldlmOutput(['frontier', models[0]!, '--out', world.path(folder), '--steps', '3', '--eta', '1', '--count', '2', '--json', ...flags])) as { points: FrontierPoint[] }).points;
-    expect((await of('own')).map(({ grid }) => grid)).toEqual(['learned']);
-    const both = await of('both', '--grid', 'uniform', 'learned');
+    const of = async (model: string, folder: string, ...flags: string[]): Promise<FrontierPoint[]> =>
+      (JSON.parse(await ldlmOutput(['frontier', model, '--out', world.path(folder), '--steps', '3', '--eta', '1', '--count', '2', '--json', ...flags])) as { points: FrontierPoint[] }).points;
+    expect((await of(models[0]!, 'own')).map(({ grid }) => grid)).toEqual(['learned']);
+    expect((await of(staggered, 'staggers')).map(({ grid, results }) => [grid, results[0]!['grid']])).toEqual([['uniform', 'uniform']]);
+    const both = await of(models[0]!, 'both', '--grid', 'uniform', 'learned');
     expect(both.map(({ grid, results }) => [grid, results[0]!['grid']])).toEqual([['uniform', 'uniform'], ['learned', 'learned']]);
-    expect((await pointFiles(world.path('both'))).length).toBe(2);
+    expect(await pointFiles(world.path('both'))).toHaveLength(2);
+    expect(await of(models[0]!, 'own', '--grid', 'learned', 'learned')).toEqual(await of(models[0]!, 'own'));
+    expect(await pointFiles(world.path('own'))).toHaveLength(1);
     const { code, stderr } = await ldlm(args('--grid', 'auto'));
     expect(code).toBe(2);
     expect(stderr).toMatch(/'--grid <name...>' argument 'auto' is invalid. Allowed choices are learned, uniform/);
   });
 
   it('refuses a sampler that one of the models cannot take before any point', async () => {
-    const staggered = world.path('staggered');
-    await ldlmOutput(['train', '--config', world.configFile, '--out', staggered, '--set', 'train.steps=1', '--set', 'model.stagger=1']);
     const { code, stderr } = await ldlm(['frontier', models[0]!, staggered, '--out', world.path('refused'), '--sampler', 'heun']);
     expect(code).toBe(1);
     expect(stderr).toMatch(/sampler must be ddpm or ddim for .*staggered, whose model\.stagger is 1, got heun/);

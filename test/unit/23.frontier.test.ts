@@ -76,6 +76,13 @@ describe('a frontier', () => {
     expect(svg).not.toMatch(/NaN|Infinity|undefined/);
   });
 
+  it('is drawn with a line for each grid', () => {
+    const points = (['learned', 'uniform'] as const).flatMap((grid) => [8, 16].map((steps) => ({ ...point('a', steps, { entropy: 5 + steps / 100, perplexity: 90 - steps }), grid })));
+    const svg = frontierPicture(points, { title: '', by: '' });
+    expect(svg.match(/stroke-opacity="0\.4"/g)).toHaveLength(2);
+    for (const grid of ['learned', 'uniform']) expect(svg.match(new RegExp(`, ${grid} grid: `, 'g'))).toHaveLength(2);
+  });
+
   it('has no published perplexities where quality is something else', () => {
     const svg = frontierPicture([8, 16].map((steps) => point('a', steps, { entropy: 5.3, valid: steps })), { title: 'T', by: ' (scorer)', published: published.owt });
     expect(svg).toContain('>valid %</text>');
