@@ -135,20 +135,8 @@ LDLM_INLINE float softmax(float* scores, int64_t seen, int64_t end) {
   return highest + std::log(sum);
 }
 
-}  // namespace
-
-int64_t attention_forward_scratch(const AttentionHead& head) {
-  const int64_t keys = padded(head.queries + head.others), width = padded(head.width);
-  return 3 * keys * width + 2 * kBlock * width + kBlock * keys;
-}
-
-int64_t attention_backward_scratch(const AttentionHead& head) {
-  const int64_t keys = padded(head.queries + head.others), width = padded(head.width);
-  return 6 * keys * width + 3 * kBlock * width + 2 * kBlock * keys;
-}
-
-LDLM_VECTOR_CLONES
-void attention_forward_head(const AttentionHead& head, float* y, float* log_sum, float* scratch) {
+template <int kLanes>
+LDLM_INLINE void forward_head(const AttentionHead& head, float* y, float* log_sum, float* scratch) {
   const int64_t keys = keys_of(head), ahead = padded(keys), width = padded(head.width), out_row = channels(head);
   Arena arena = {scratch};
   float *const k = arena.take(ahead * width), *const v = arena.take(ahead * width), *const kT = arena.take(width * ahead);
@@ -161,9 +149,9 @@ void attention_forward_head(const AttentionHead& head, float* y, float* log_sum,
     const int64_t count = head.queries - first < kBlock ? head.queries - first : kBlock;
     const int64_t seen = visible(head, first + count), end = padded(seen);
     load_queries(head, first, count, q);
-    multiply({q, width, 1}, kT, ahead, p, ahead, count, end, head.width, false);
+    multiply<kLanes>({q, width, 1}, kT, ahead, p, ahead, count, end, head.width, false);
     for (int64_t i = 0; i < count; ++i) log_sum[first + i] = softmax(p + i * ahead, visible(head, first + i + 1), end);
-    multiply({p, ahead, 1}, v, width, out, width, count, width, seen, false);
+    multiply<kLanes>({p, ahead, 1}, v, width, out, width, count, width, seen, false);
     for (int64_t i = 0; i < count; ++i) {
       float* const to = y + (first + i) * out_row + head.head * head.width;
       for (int64_t c = 0; c < head.width; ++c) to[c] = out[i * width + c];
@@ -172,9 +160,9 @@ void attention_forward_head(const AttentionHead& head, float* y, float* log_sum,
 }
 
 // With P the probabilities and D_i = sum of dy_i y_i:  dV = P^T dy,  dS = P (dy V^T - D),  dQ = dS K,  dK = dS^T Q
-LDLM_VECTOR_CLONES
-void attention_backward_head(const AttentionHead& head, const float* y, const float* log_sum, const float* dy, const AttentionHeadGradient& gradient,
-                             float* scratch) {
+template <int kLanes>
+LDLM_INLINE void backward_head(const AttentionHead& head, const float* y, const float* log_sum, const float* dy, const AttentionHeadGradient& gradient,
+                               float* scratch) {
   const int64_t keys = keys_of(head), ahead = padded(keys), width = padded(head.width), out_row = channels(head);
   Arena arena = {scratch};
   float *const k = arena.take(ahead * width), *const v = arena.take(ahead * width);
@@ -197,8 +185,8 @@ void attention_backward_head(const AttentionHead& head, const float* y, const fl
       const float* const from = dy + (first + i) * out_row + head.head * head.width;
       for (int64_t c = 0; c < width; ++c) d_out[i * width + c] = c < head.width ? from[c] : 0;
     }
-    multiply({q, width, 1}, kT, ahead, p, ahead, count, end, head.width, false);
-    multiply({d_out, width, 1}, vT, ahead, ds, ahead, count, end, head.width, false);
+    multiply<kLanes>({q, width, 1}, kT, ahead, p, ahead, count, end, head.width, false);
+    multiply<kLanes>({d_out, width, 1}, vT, ahead, ds, ahead, count, end, head.width, false);
     for (int64_t i = 0; i < count; ++i) {
       float *const __restrict probability = p + i * ahead, *const __restrict score = ds + i * ahead;
       const float* const out = y + (first + i) * out_row + head.head * head.width;
@@ -212,9 +200,9 @@ void attention_backward_head(const AttentionHead& head, const float* y, const fl
       }
       for (int64_t j = seen_by_this; j < end; ++j) probability[j] = score[j] = 0;
     }
-    multiply({p, 1, ahead}, d_out, width, dv, width, seen, width, count, true);
-    multiply({ds, 1, ahead}, q, width, dk, width, seen, width, count, true);
-    multiply({ds, ahead, 1}, k, width, dq, width, count, width, seen, false);
+    multiply<kLanes>({p, 1, ahead}, d_out, width, dv, width, seen, width, count, true);
+    multiply<kLanes>({ds, 1, ahead}, q, width, dk, width, seen, width, count, true);
+    multiply<kLanes>({ds, ahead, 1}, k, width, dq, width, count, width, seen, false);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t at = queries.offset + (first + i) * queries.stride;
       unload(head, head.qkv + at, head.query_gain, first + i, query_scale(head), dq + i * width, gradient.qkv + at, gradient.query_gain);
@@ -233,6 +221,30 @@ void attention_backward_head(const AttentionHead& head, const float* y, const fl
     unload(head, inputs + key_at, head.key_gain, position, 1, dk + j * width, to + key_at, gradient.key_gain);
     unload(plain, inputs + value_at, nullptr, position, 1, dv + j * width, to + value_at, nullptr);
   }
+}
+
+LDLM_VECTOR_UNITS(forward, (const AttentionHead& head, float* y, float* log_sum, float* scratch), forward_head, (head, y, log_sum, scratch))
+LDLM_VECTOR_UNITS(backward,
+                  (const AttentionHead& head, const float* y, const float* log_sum, const float* dy, const AttentionHeadGradient& gradient, float* scratch),
+                  backward_head, (head, y, log_sum, dy, gradient, scratch))
+
+}  // namespace
+
+int64_t attention_forward_scratch(const AttentionHead& head) {
+  const int64_t keys = padded(head.queries + head.others), width = padded(head.width);
+  return 3 * keys * width + 2 * kBlock * width + kBlock * keys;
+}
+
+int64_t attention_backward_scratch(const AttentionHead& head) {
+  const int64_t keys = padded(head.queries + head.others), width = padded(head.width);
+  return 6 * keys * width + 3 * kBlock * width + 2 * kBlock * keys;
+}
+
+void attention_forward_head(const AttentionHead& head, float* y, float* log_sum, float* scratch) { forward(head, y, log_sum, scratch); }
+
+void attention_backward_head(const AttentionHead& head, const float* y, const float* log_sum, const float* dy, const AttentionHeadGradient& gradient,
+                             float* scratch) {
+  backward(head, y, log_sum, dy, gradient, scratch);
 }
 
 }  // namespace ldlm
