@@ -29,7 +29,9 @@ class Bf16Products {
 bool multiplies_in_bf16(const Tensor& x, const Tensor& weight_OI);
 
 Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O);
-// The gradient of W, dy^T x, for those who make gradients themselves: dy [M, O], x [M, I] -> [O, I]. Not differentiable.
+// The gradients of x and of W, dy W and dy^T x, for those who make gradients themselves: dy [M, O], W [O, I], x [M, I] -> [M, I] and
+// [O, I]. Not differentiable.
+Tensor input_gradient(const Tensor& dy_MO, const Tensor& weight_OI);
 Tensor weight_gradient(const Tensor& dy_MO, const Tensor& x_MI);
 Tensor linear_reference(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O);
 
