@@ -116,6 +116,25 @@ TEST(Linear, RowsDoNotDependOnTheirNumber) {
   }
 }
 
+// A part of a training batch is one thread's, be it the only one or one of several at once.
+TEST(Linear, GradientsDoNotDependOnTheThreadsBesideThem) {
+  for (const auto& [in, out] : {std::pair{64, 192}, {192, 576}, {192, 768}, {768, 192}, {256, 1024}, {1024, 256}}) {
+    for (const int64_t rows : {768, 1536}) {
+      const Tensor x = at::randn({rows, in}).requires_grad_(), weight = at::randn({out, in}).requires_grad_(), dy = at::randn({rows, out});
+      const auto gradients = [&] { return torch::autograd::grad({ldlm::linear(x, weight, {})}, {x, weight}, {dy}); };
+      const int threads = at::get_num_threads();
+      at::set_num_threads(1);
+      const auto alone = gradients();
+      at::set_num_threads(threads);
+      std::vector<torch::autograd::variable_list> beside(4);
+      at::parallel_for(0, 4, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) beside[static_cast<size_t>(i)] = gradients();
+      });
+      for (const auto& each : beside) EXPECT_TRUE(each[0].equal(alone[0]) && each[1].equal(alone[1])) << rows << " rows, " << in << " to " << out;
+    }
+  }
+}
+
 TEST(Linear, RefusesOtherShapesAndTakesAnEmptyBatch) {
   EXPECT_THROW(ldlm::linear(at::ones({2, 8}), at::ones({3, 4}), {}), c10::Error);
   EXPECT_THROW(ldlm::linear(at::ones({2, 8}), at::ones({3, 8}), at::ones({4})), c10::Error);

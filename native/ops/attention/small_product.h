@@ -1,6 +1,6 @@
 // C (+)= A B for matrices that fit a core's cache, to be inlined into a kernel with LDLM_VECTOR_UNITS. Not for anything larger: nothing is
 // packed. kLanes are the numbers of a register of the machine: of a wider vector GCC would keep its halves in memory. Six rows of C by 16
-// columns, or by 8 with the narrowest registers, stay in registers (twelve of sixteen, six of thirty-two with AVX-512).
+// columns, or by 8 with the narrowest registers, stay in registers (on x86-64 twelve of sixteen, six of thirty-two with AVX-512).
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // y = x W^T + b
 //   x [..., I] any float dtype      W [O, I], or a transposed view of [I, O]      b [O] or undefined      y [..., O]
-// Differentiable in all three. Saves x and W. On a CPU in fp32 the matrix products, forward and backward, are oneDNN's: libtorch's
-// own choice, MKL, takes 256-bit vectors on a CPU that Intel did not make, and was half as fast (docs/log.md). They are in bf16 while
+// Differentiable in all three. Saves x and W. On a CPU in fp32 the matrix products are oneDNN's: libtorch's own choice, MKL, takes
+// 256-bit vectors on a CPU that Intel did not make, and was half as fast. Without AVX-512 those of the backward pass are MKL's, where
+// oneDNN is the slow one (docs/log.md has both). They are in bf16 while
 // Bf16Products lives on the thread (x and W are then saved in bf16), or where W is bf16 and x fp32, as when sampling; y is fp32 then too.
 // Everything else, and a libtorch without oneDNN, takes the reference, at::linear.
 #pragma once
