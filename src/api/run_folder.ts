@@ -205,7 +205,7 @@ export async function readMetrics(run: string): Promise<TrainMetrics[]> {
 }
 
 /** Names of what is still being written, or was being replaced (data/atomic.ts). */
-const UNFINISHED = /^(\.writing-\d+|(latest|metrics\.jsonl|tokenizer\.json)\.\d+\.tmp|step-\d+\.\d+\.old)$/;
+const UNFINISHED = /^(\.writing-\d+|(latest|metrics\.jsonl|tokenizer\.json)\.[0-9a-f]+\.tmp|step-\d+\.\d+\.old)$/;
 
 /** Drops what a killed run left behind: unfinished files and checkpoint folders, and metrics of steps after the checkpoint. */
 export async function cleanRun(run: string, step: number): Promise<void> {

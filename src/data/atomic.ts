@@ -1,6 +1,7 @@
 // Files and folders that are either complete or not there. What is written lands under a temporary name, is forced to the
 // disk, and only then renamed: a crash or a power cut at any moment leaves the old state or the new one.
 
+import { randomBytes } from 'node:crypto';
 import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
@@ -10,16 +11,17 @@ import { ioError } from './io_error.js';
 const CHUNK_CHARACTERS = 1 << 16;
 
 /**
- * Writes `data` (text, bytes, or pieces of text in order) to `path`, replacing what was there in one step.
+ * Writes `data` (text, bytes, or pieces of text in order) to `path`, replacing what was there in one step. Of several who write it at once
+ * the last one's stays.
  * @throws LdlmError ERR_LDLM_IO if the system refuses; what the pieces throw passes through. The old file is untouched then, and no
  *   temporary file stays
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<string>): Promise<void> {
   await refuseSpecialFile(path);
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`; // of this call alone: another may write the same file meanwhile
   const chunks = typeof data === 'string' || data instanceof Uint8Array ? [data] : gather(data);
   const write = async (): Promise<void> => {
-    await using file = await open(temporary, 'w');
+    await using file = await open(temporary, 'wx');
     for (const chunk of chunks) await file.writeFile(chunk);
     await file.sync();
   };

@@ -25,6 +25,14 @@ describe('atomic files', () => {
     expect((await readdir(dir)).sort()).toEqual(['a.json', 'folder']);
   });
 
+  it('are whole when several are written to one path at once', async () => {
+    const path = join(dir, 'shared.txt');
+    const texts = Array.from({ length: 8 }, (_, i) => `${i}`.repeat(200_000 + i));
+    await Promise.all(texts.map((text) => writeFileAtomic(path, text)));
+    expect(texts).toContain(await readFile(path, 'utf8'));
+    expect(await readdir(dir)).toEqual(['shared.txt']);
+  });
+
   it('a folder keeps its old content if the new one cannot take its place', async () => {
     await mkdir(join(dir, 'target'));
     await writeFile(join(dir, 'target', 'old'), '');
