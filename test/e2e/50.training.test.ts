@@ -104,7 +104,7 @@ describe('resuming', () => {
     const half = join(out, 'checkpoints', '.writing-1');
     await mkdir(half);
     await writeFile(join(half, 'model.safetensors'), 'cut');
-    const cut = [join(out, 'checkpoints', 'latest.1.tmp'), join(out, 'metrics.jsonl.1.tmp')];
+    const cut = [join(out, 'checkpoints', 'latest.0c1f.tmp'), join(out, 'metrics.jsonl.1.tmp')];
     for (const file of cut) await writeFile(file, 'cut');
     await appendFile(join(out, 'metrics.jsonl'), '{"step":41,"loss":{"diffu');
     await ldlmOutput(world.train(out, '--resume', 'must', ...set('train.steps=45')));

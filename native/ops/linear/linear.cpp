@@ -25,9 +25,21 @@ const Operator& linear_pointwise() {
 
 thread_local bool bf16_products = false;
 
-// a [..., K] times the transpose of b [N, K], fp32 or bf16. b may be a transposed view; a is copied if it is one.
+// Whether b, the right operand, lies transposed in memory, as in the products of a backward pass, and oneDNN is slow with it: in fp32 with
+// AVX2 it reaches 0.38 to 1.09 times MKL's rate there. With AVX-512 MKL may be the slow one (docs/log.md).
+bool is_mkls(const Tensor& b) {
+#if defined(__x86_64__)
+  static const bool avx512 = __builtin_cpu_supports("avx512f");
+  return !avx512 && b.scalar_type() == at::kFloat && !b.is_contiguous() && b.t().is_contiguous();
+#else
+  return false;
+#endif
+}
+
+// a [..., K] times the transpose of b [N, K], fp32 or bf16. b may be a transposed view; oneDNN copies a if it is one.
 Tensor product(const Tensor& a, const Tensor& b, const std::optional<Tensor>& bias = std::nullopt) {
   const at::AutoDispatchBelowADInplaceOrView no_gradient;
+  if (!bias && is_mkls(b)) return at::matmul(a, b.t());
   return linear_pointwise()->call(a, b, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
@@ -40,25 +52,8 @@ bool takes_onednn(const Tensor& x, const Tensor& weight_OI) {
 Tensor bf16(const Tensor& t) { return t.to(at::kBFloat16); }
 std::optional<Tensor> bf16(const std::optional<Tensor>& t) { return t ? std::optional(bf16(*t)) : std::nullopt; }
 
-// Whether oneDNN should get the products of a backward pass, whose operands lie transposed in memory. With AVX2 it reaches 0.38 to
-// 1.09 times MKL's rate there; with AVX-512 MKL may be the slow one (docs/log.md).
-bool onednn_takes_transposed(const Tensor& t) {
-#if defined(__x86_64__)
-  static const bool avx512 = __builtin_cpu_supports("avx512f");
-  return avx512 || t.scalar_type() != at::kFloat;
-#else
-  return true;
-#endif
-}
-
-// dy W
-Tensor times_weight(const Tensor& dy_MO, const Tensor& weight_OI) {
-  return onednn_takes_transposed(dy_MO) ? product(dy_MO, weight_OI.t()) : at::mm(dy_MO, weight_OI);
-}
-
-// dy^T x. Of the two ways to write it for oneDNN, the one that copies the narrower operand.
-Tensor transposed_times(const Tensor& dy_MO, const Tensor& x_MI) {
-  if (!onednn_takes_transposed(dy_MO)) return at::mm(dy_MO.t(), x_MI);
+// dy^T x. Of the two ways to write it, the one where oneDNN copies the narrower operand.
+Tensor product_of_transposed(const Tensor& dy_MO, const Tensor& x_MI) {
   return dy_MO.size(1) <= x_MI.size(1) ? product(dy_MO.t(), x_MI.t()) : product(x_MI.t(), dy_MO.t()).t();
 }
 
@@ -80,8 +75,8 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const Tensor &x = saved[0], &weight_OI = saved[1];
     const Tensor dy = gradients[0].contiguous().view({-1, gradients[0].size(-1)}), rounded = dy.to(x.scalar_type());  // as the forward pass was
     Tensor dx, dweight, dbias;
-    if (context->needs_input_grad(0)) dx = times_weight(rounded, weight_OI).view(x.sizes()).to(at::kFloat);
-    if (context->needs_input_grad(1)) dweight = transposed_times(rounded, x.reshape({-1, x.size(-1)})).to(at::kFloat);
+    if (context->needs_input_grad(0)) dx = product(rounded, weight_OI.t()).view(x.sizes()).to(at::kFloat);
+    if (context->needs_input_grad(1)) dweight = product_of_transposed(rounded, x.reshape({-1, x.size(-1)})).to(at::kFloat);
     if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) dbias = dy.sum(0);
     return {dx, dweight, dbias};
   }
@@ -105,14 +100,9 @@ bool Bf16Products::supported() {
 #endif
 }
 
-Tensor input_gradient(const Tensor& dy_MO, const Tensor& weight_OI) {
-  if (!takes_onednn(dy_MO, weight_OI) || multiplies_in_bf16(dy_MO, weight_OI)) return ldlm::linear(dy_MO, weight_OI.t(), Tensor());
-  return times_weight(dy_MO, weight_OI);
-}
-
 Tensor weight_gradient(const Tensor& dy_MO, const Tensor& x_MI) {
   if (!takes_onednn(dy_MO, x_MI)) return at::matmul(dy_MO.t(), x_MI);
-  return multiplies_in_bf16(dy_MO, x_MI) ? transposed_times(bf16(dy_MO), bf16(x_MI)).to(at::kFloat) : transposed_times(dy_MO, x_MI);
+  return multiplies_in_bf16(dy_MO, x_MI) ? product_of_transposed(bf16(dy_MO), bf16(x_MI)).to(at::kFloat) : product_of_transposed(dy_MO, x_MI);
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O) {

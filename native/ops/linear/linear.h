@@ -1,8 +1,8 @@
 // y = x W^T + b
 //   x [..., I] any float dtype      W [O, I], or a transposed view of [I, O]      b [O] or undefined      y [..., O]
 // Differentiable in all three. Saves x and W. On a CPU in fp32 the matrix products are oneDNN's: libtorch's own choice, MKL, takes
-// 256-bit vectors on a CPU that Intel did not make, and was half as fast. Without AVX-512 those of the backward pass are MKL's, where
-// oneDNN is the slow one (docs/log.md has both). They are in bf16 while
+// 256-bit vectors on a CPU that Intel did not make, and was half as fast. Without AVX-512 those without a bias whose right operand lies
+// transposed, all of the backward pass, are MKL's: there oneDNN is the slow one (docs/log.md has both). They are in bf16 while
 // Bf16Products lives on the thread (x and W are then saved in bf16), or where W is bf16 and x fp32, as when sampling; y is fp32 then too.
 // Everything else, and a libtorch without oneDNN, takes the reference, at::linear.
 #pragma once
@@ -30,9 +30,7 @@ class Bf16Products {
 bool multiplies_in_bf16(const Tensor& x, const Tensor& weight_OI);
 
 Tensor linear(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O);
-// The gradients of x and of W, dy W and dy^T x, for those who make gradients themselves: dy [M, O], W [O, I], x [M, I] -> [M, I] and
-// [O, I]. Not differentiable.
-Tensor input_gradient(const Tensor& dy_MO, const Tensor& weight_OI);
+// The gradient of W, dy^T x, for those who make gradients themselves: dy [M, O], x [M, I] -> [O, I]. Not differentiable.
 Tensor weight_gradient(const Tensor& dy_MO, const Tensor& x_MI);
 Tensor linear_reference(const Tensor& x, const Tensor& weight_OI, const Tensor& bias_O);
 

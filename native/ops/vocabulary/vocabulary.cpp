@@ -48,7 +48,7 @@ LossAndGradient run(const Tensor& x, const Tensor& head, const Tensor& targets, 
     Tensor dlogits = at::exp(log_p);
     dlogits.scatter_add_(1, index, at::full_like(index, -1, dlogits.options()));
     dlogits = dlogits.mul_(counts).to(logits.scalar_type());
-    result.dx.narrow(0, first, count).copy_(input_gradient(dlogits, head));
+    result.dx.narrow(0, first, count).copy_(ldlm::linear(dlogits, head.t(), {}));
     const Tensor dhead = weight_gradient(dlogits, rows);
     result.dhead = result.dhead.defined() ? result.dhead.add_(dhead) : dhead.to(head.scalar_type());
   });
