@@ -25,7 +25,7 @@ export async function checkData(data: Shards, config: LdlmConfig, encoder: Pretr
 export function checkRows(data: Shards, config: { model: { maxLength: number }; data: Pick<LdlmConfig['data'], 'packing'> }): void {
   const { maxLength } = config.model;
   if (data.length !== maxLength) {
-    throw new LdlmError('ERR_LDLM_CONFIG', `model.maxLength must be the length of the prepared data (${data.length}), got ${maxLength}`);
+    throw new LdlmError('ERR_LDLM_CONFIG', `model.maxLength must be the length of the prepared data (${data.length}), got ${maxLength}. Set model.maxLength=${data.length}, and model.latents as well: fewer latents than tokens compress a text`);
   }
   const { packing } = config.data;
   if (data.packing !== packing) {

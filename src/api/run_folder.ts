@@ -1,7 +1,7 @@
 // The files of a run: RUN/checkpoints/step-N/ (each complete or absent), RUN/checkpoints/latest, RUN/metrics.jsonl,
 // RUN/tokenizer.json. The tensors of a checkpoint are written natively; this file does the rest.
 
-import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { withLaterFields } from '../config/later_fields.js';
@@ -117,11 +117,12 @@ export function writeCheckpoint(
  * state, the JSON files join it, everything is synced, renamed, and `latest` moves last. `log` writes the line of the step just before the rename:
  * killed in between, a run goes on from the checkpoint before and drops the line, while one that came after could be missing for good. A
  * failure leaves the checkpoints as they were: what was half written goes, since on a full disk it would stand in the way of the next
- * attempt. A log that cannot be written takes no checkpoint with it; its error is thrown at the end. Returns the checkpoint's folder.
+ * attempt. A log that cannot be written takes no checkpoint with it; its error is thrown at the end. Checkpoints older than the
+ * `keepCheckpoints` newest are deleted last. Returns the checkpoint's folder.
  */
 export async function writeCheckpointFolder<State extends { step: number }>(
   run: string,
-  config: object,
+  config: { train: { keepCheckpoints: number | null } },
   saveTensors: (folder: string) => Promise<State>,
   log?: (state: State) => Promise<void>,
 ): Promise<string> {
@@ -137,11 +138,24 @@ export async function writeCheckpointFolder<State extends { step: number }>(
     const folder = checkpointFolder(run, state.step);
     await syncAndRename(temporary, folder, { replace: true });
     await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${state.step}\n`);
+    await dropOlderCheckpoints(run, state.step, config.train.keepCheckpoints ?? Infinity);
     if (unlogged !== undefined) throw unlogged;
     return folder;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first failure is the one to tell
     throw error;
+  }
+}
+
+/** Leaves the checkpoint of `step` and the newest before it, `kept` in all. One that is being deleted has another name, so a name still means a complete one. */
+async function dropOlderCheckpoints(run: string, step: number, kept: number): Promise<void> {
+  const steps = (await readdir(join(run, 'checkpoints'))).flatMap((name) => (/^step-\d+$/.test(name) ? [Number(name.slice('step-'.length))] : []));
+  const older = steps.filter((other) => other < step).sort((a, b) => b - a);
+  for (const old of older.slice(kept - 1)) {
+    const folder = checkpointFolder(run, old);
+    const aside = `${folder}.${process.pid}.old`;
+    await rename(folder, aside).catch(ioError(folder, 'a checkpoint that can be deleted'));
+    await rm(aside, { recursive: true, force: true }).catch(ioError(aside, 'a folder that can be deleted'));
   }
 }
 

@@ -49,7 +49,7 @@ export interface DemoSummary {
 }
 
 const examples = `
-A run that was stopped continues where it was if you give the same --out.
+Stopped while the LDLM is trained, the same --out continues from its last checkpoint; stopped earlier, it begins anew.
 
 Examples:
   ldlm demo
@@ -175,7 +175,7 @@ function report({ seconds, ...s }: DemoSummary, samples: readonly string[], out:
   const lines = samples.slice(0, 8).map((text) => `  ${text}`);
   const table = rows.map(([name, value]) => `  ${name!.padEnd(36)} ${value}`);
   const files = ['samples.txt', 'summary.json', 'run/metrics.jsonl', 'run/checkpoints/'].map((name) => join(out, name)).join(', ');
-  return ['', ...lines, '', ...table, '', `  written: ${files}`, `  next:    ldlm sample --model ${join(out, 'run')} --count 4`, ''].join('\n');
+  return ['', ...lines, '', ...table, '', `  written: ${files}`, `  next:    npx ldlm sample --model ${join(out, 'run')} --count 4`, ''].join('\n');
 }
 
 function say(line: string): void {

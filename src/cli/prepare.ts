@@ -1,35 +1,29 @@
 // `ldlm prepare`: text files to token shards. Progress goes to stderr, the manifest (without the lists of files) to stdout.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { detokenizers, type Detokenizer } from '../data/detokenize.js';
-import type { InvalidText } from '../data/invalid_text.js';
 import { prepare } from '../data/prepare.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { resolveModel } from '../hub/model_source.js';
+import { addDocumentOptions, type DocumentFlags, documentHelp } from './document_flags.js';
 import { showingDownload } from './download_progress.js';
 import { interruptible } from './interrupt.js';
 import { wholeNumber } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
 
-interface PrepareFlags {
+interface PrepareFlags extends DocumentFlags {
   input: string[];
   tokenizer: string;
   length: number;
   packing: 'wrap' | 'pad';
   out: string;
-  column: string;
-  detokenize?: Detokenizer;
-  invalidUtf8: InvalidText;
   dedup?: 'exact';
   validation: number;
   workers?: number;
   force: boolean;
 }
 
-const examples = `
-Files ending in .jsonl or .ndjson hold a JSON object a line, .parquet a table; any other file holds a document a line. Text and jsonl may
-be .gz or .zst. A folder stands for all such files in it, by name. Stopped or killed, the same command continues where it was; if the data
-set is there already, nothing is done.
+const examples = `${documentHelp}
+Stopped or killed, the same command continues where it was; if the data set is there already, nothing is done.
 
 Examples:
   ldlm prepare --input stories.txt --tokenizer lm --length 48 --packing pad --out data/stories
@@ -39,7 +33,7 @@ Examples:
 
 /** The command `ldlm prepare`. */
 export function prepareCommand(): Command {
-  return new Command('prepare')
+  const command = new Command('prepare')
     .description('turn text (txt, jsonl, parquet) into token shards and manifest.json')
     .requiredOption('--input <path...>', 'text files, folders or globs, read in this order')
     .requiredOption('--tokenizer <source>', 'a tokenizer.json, a Hugging Face folder with one, or an id of the hub')
@@ -49,10 +43,8 @@ export function prepareCommand(): Command {
         .choices(['wrap', 'pad'])
         .makeOptionMandatory(),
     )
-    .requiredOption('--out <dir>', 'the folder to make')
-    .option('--column <name>', 'key or column with the text, for jsonl and parquet', 'text')
-    .addOption(new Option('--detokenize <corpus>', 'undo the spaces between words of a corpus').choices(Object.keys(detokenizers)))
-    .addOption(new Option('--invalid-utf8 <how>', 'bytes that are no text: stop, or replace and count').choices(['stop', 'replace']).default('stop'))
+    .requiredOption('--out <dir>', 'the folder to make');
+  return addDocumentOptions(command)
     .addOption(new Option('--dedup <how>', 'leave out documents equal to an earlier one').choices(['exact']))
     .option('--validation <n>', 'documents at the end that become a data set of their own, DIR/validation', wholeNumber(0), 0)
     .option('--workers <n>', 'threads that tokenize (default: one a core, at most 6)', wholeNumber(0))

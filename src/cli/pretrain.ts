@@ -12,11 +12,12 @@ import { readDocuments } from '../data/readers.js';
 import { openShards, type Shards } from '../data/shards.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { trainByteLevelBpe, trainWordLevel } from '../data/tokenizer_training.js';
+import { addDocumentOptions, type DocumentFlags, documentHelp } from './document_flags.js';
 import { interruptible } from './interrupt.js';
 import { checkUsage, integer, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress } from './progress.js';
 
-interface PretrainFlags extends LmConfig {
+interface PretrainFlags extends LmConfig, DocumentFlags {
   input: string[];
   out: string;
   tokenizer?: string;
@@ -26,19 +27,21 @@ interface PretrainFlags extends LmConfig {
   packing: 'wrap' | 'pad';
 }
 
-const examples = `
+const examples = `${documentHelp}
+
 Examples:
   ldlm pretrain --input stories.txt --words --packing pad --length 48 --out lm
   ldlm pretrain --input book.txt --vocabulary 4096 --length 128 --width 256 --steps 3000 --out lm
-  ldlm pretrain --input news.jsonl --tokenizer models/gpt2 --length 128 --out lm`;
+  ldlm pretrain --input news.jsonl --column body --tokenizer models/gpt2 --length 128 --out lm`;
 
 /** The command `ldlm pretrain`. */
 export function pretrainCommand(): Command {
   const d = lmDefaults();
-  return new Command('pretrain')
+  const command = new Command('pretrain')
     .description('pretrain a small causal language model (and tokenizer) on your own text')
     .requiredOption('--input <file...>', 'txt, jsonl or parquet files, folders or globs')
-    .requiredOption('--out <dir>', 'the Hugging Face layout folder to write')
+    .requiredOption('--out <dir>', 'the Hugging Face layout folder to write');
+  return addDocumentOptions(command)
     .option('--tokenizer <dir|file>', 'use this tokenizer.json instead of training one')
     .option('--words', 'train a word-level tokenizer instead of byte-level BPE', false)
     .option('--vocabulary <n>', 'size of the tokenizer to train, at most', wholeNumber(2), 8192)
@@ -64,7 +67,8 @@ async function run(flags: PretrainFlags, command: Command): Promise<void> {
   try {
     await interruptible('Stopping; nothing is written.', async (signal) => {
       const tokenizer = await provideTokenizer(flags, work);
-      await prepare({ inputs: flags.input, tokenizer, length: flags.length, packing: flags.packing, out: join(work, 'data'), signal });
+      const { length, packing, column, detokenize, invalidUtf8 } = flags;
+      await prepare({ inputs: flags.input, tokenizer, length, packing, column, detokenize: detokenize ?? null, invalidUtf8, out: join(work, 'data'), signal });
       await using data = await openShards(join(work, 'data'));
       const result = await pretrainWithProgress(flags, { data, tokenizer, out: flags.out, signal });
       process.stderr.write(`${describeLm(result)}\n`);
@@ -77,7 +81,7 @@ async function run(flags: PretrainFlags, command: Command): Promise<void> {
 
 async function provideTokenizer(flags: PretrainFlags, work: string): Promise<Tokenizer> {
   if (flags.tokenizer) return Tokenizer.load(flags.tokenizer);
-  const texts = allTexts(flags.input);
+  const texts = allTexts(flags);
   const json = flags.words
     ? await trainWordLevel(texts, { maxVocabulary: flags.vocabulary })
     : await trainByteLevelBpe(texts, { vocabulary: flags.vocabulary });
@@ -86,8 +90,8 @@ async function provideTokenizer(flags: PretrainFlags, work: string): Promise<Tok
   return Tokenizer.load(file);
 }
 
-async function* allTexts(inputs: readonly string[]): AsyncGenerator<string> {
-  for (const { path } of await listInputs(inputs)) for await (const { text } of readDocuments(path)) yield text;
+async function* allTexts({ input, ...reading }: PretrainFlags): AsyncGenerator<string> {
+  for (const { path } of await listInputs(input)) for await (const { text } of readDocuments(path, reading)) yield text;
 }
 
 /** The loop of `ldlm pretrain` and of the demo. */

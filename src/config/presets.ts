@@ -59,6 +59,7 @@ function tiny(): LdlmConfig {
       seed: 0,
       logEvery: 20,
       saveEvery: 300,
+      keepCheckpoints: null,
       device: 'auto',
       recompute: false,
       dtype: 'float32',
@@ -116,6 +117,7 @@ function base(): LdlmConfig {
       seed: 0,
       logEvery: 50,
       saveEvery: 5_000,
+      keepCheckpoints: 3, // of 2 to 5 GB each
       device: 'auto',
       recompute: false,
       dtype: 'bfloat16',

@@ -99,6 +99,10 @@ const trainSchema = z.strictObject({
   seed: z.int().min(0).describe('Seed of weights, data order and noise, 0..2^53 - 1.'),
   logEvery: count('Steps between lines of metrics.jsonl, >= 1.'),
   saveEvery: count('Steps between checkpoints, >= 1.'),
+  keepCheckpoints: count('Newest checkpoints that stay on the disk, >= 1.')
+    .nullable()
+    .default(null)
+    .describe('Newest checkpoints that stay on the disk, >= 1; older ones are deleted. null: all stay.'),
   device: z.enum(['auto', 'cpu', 'cuda']).describe("Where to compute; 'auto' takes CUDA if there is a device."),
   recompute: z.boolean().default(false).describe('true: activations of the blocks are computed again in the backward pass; less memory, more time.'),
   dtype: z.enum(['float32', 'bfloat16']).describe("'bfloat16': products of matrices in bf16, on a GPU (autocast) or a CPU with AVX512-BF16; parameters and losses stay float32."),

@@ -111,7 +111,7 @@ function plan({ config, out, seeds, variants: names }: AblationOptions): Planned
 async function claim(out: string, config: LdlmConfig): Promise<void> {
   const file = join(out, 'ablation.json');
   const found = await readFile(file, 'utf8').catch(() => null);
-  const fixed = ({ train: { device: _, logEvery: __, saveEvery: ___, ...train }, ...rest }: LdlmConfig): string => JSON.stringify({ ...rest, train });
+  const fixed = ({ train: { device: _, logEvery: __, saveEvery: ___, keepCheckpoints: ____, ...train }, ...rest }: LdlmConfig): string => JSON.stringify({ ...rest, train });
   if (found !== null) {
     const then = parseConfig(withLaterFields((JSON.parse(found) as { config: unknown }).config));
     if (fixed(then) === fixed(parseConfig(config))) return;

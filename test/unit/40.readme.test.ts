@@ -39,7 +39,7 @@ function snippetsOf(file: string): Snippet[] {
   }));
 }
 
-const documents = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+const documents = ['README.md', ...['docs', 'docs/recipes'].flatMap((folder) => readdirSync(join(root, folder)).filter((name) => name.endsWith('.md')).map((name) => `${folder}/${name}`))];
 const snippets = documents.flatMap(snippetsOf);
 const ofLanguage = (...languages: string[]): Snippet[] => snippets.filter(({ language }) => languages.includes(language));
 const fileName = ({ place }: Snippet): string => `${place.replaceAll(/\W+/g, '_')}.ts`;
@@ -76,7 +76,7 @@ describe('TypeScript snippets', () => {
 
 /** The words of every simple command: comments, pipes, redirections, line ends and VAR=value in front taken away. */
 function shellCommands(text: string): string[][] {
-  const lines = text.replaceAll('\\\n', ' ').split('\n').map((line) => line.replace(/(^|\s)#.*/, '').replaceAll(/\s\d?[<>]+\s*\S+/g, ''));
+  const lines = text.replaceAll('\\\n', ' ').split('\n').map((line) => line.replace(/(^|\s)#.*/, '').replaceAll(/\s\d?[<>]+\s*\S+/g, '').replace(/\s&\s*$/, ''));
   const words = lines.flatMap((line) => line.split(/\s\|\s|\s&&\s/)).map((part) =>
     (part.match(/"[^"]*"|'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll(/^["']|["']$/g, '')));
   return words.map((list) => list.slice(list.findIndex((word) => !/^[A-Z_]+=/.test(word)))).filter((list) => list.length > 0);

@@ -1,0 +1,43 @@
+// The checkpoints of a run folder: how many stay.
+
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { latestFolder, writeCheckpointFolder } from '../../src/api/run_folder.js';
+
+let run: string;
+beforeEach(async () => {
+  run = await mkdtemp(join(tmpdir(), 'ldlm-run-'));
+});
+afterEach(() => rm(run, { recursive: true, force: true }));
+
+async function save(step: number, keepCheckpoints: number | null): Promise<string[]> {
+  await writeCheckpointFolder(run, { train: { keepCheckpoints } }, async (folder) => {
+    await writeFile(join(folder, 'model.safetensors'), `${step}`);
+    return { step };
+  });
+  return (await readdir(join(run, 'checkpoints'))).sort();
+}
+
+describe('train.keepCheckpoints', () => {
+  it('keeps the newest by number, not by name, and null keeps all', async () => {
+    for (const step of [5, 10, 15]) await save(step, null);
+    expect(await save(100, null)).toEqual(['latest', 'step-10', 'step-100', 'step-15', 'step-5']);
+    expect(await save(105, 3)).toEqual(['latest', 'step-100', 'step-105', 'step-15']);
+    expect(await save(110, 1)).toEqual(['latest', 'step-110']);
+    expect(await latestFolder(run)).toBe(join(run, 'checkpoints', 'step-110'));
+  });
+
+  it('leaves what it does not know, and checkpoints of later steps', async () => {
+    for (const name of ['step-5', 'step-50', 'step-7b', 'mine']) await mkdir(join(run, 'checkpoints', name), { recursive: true });
+    expect(await save(10, 1)).toEqual(['latest', 'mine', 'step-10', 'step-50', 'step-7b']);
+  });
+
+  it('deletes nothing when a checkpoint cannot be written', async () => {
+    await save(5, null);
+    const failing = writeCheckpointFolder(run, { train: { keepCheckpoints: 1 } }, () => Promise.reject(new Error('no space')));
+    await expect(failing).rejects.toThrow('no space');
+    expect((await readdir(join(run, 'checkpoints'))).sort()).toEqual(['latest', 'step-5']);
+  });
+});
