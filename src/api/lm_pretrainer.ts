@@ -141,7 +141,7 @@ async function write(
   // config.json is what makes the folder a model: it goes last.
   await rm(join(out, 'config.json'), { force: true });
   await callNative(() => native.save(out));
-  await writeFileAtomic(join(out, 'tokenizer.json'), tokenizer.json);
+  await tokenizer.save(out);
   const huggingFace = {
     architectures: ['GPT2LMHeadModel'],
     model_type: 'gpt2',

@@ -1,5 +1,5 @@
 // The files of a run: RUN/checkpoints/step-N/ (each complete or absent), RUN/checkpoints/latest, RUN/metrics.jsonl,
-// RUN/tokenizer.json. The tensors of a checkpoint are written natively; this file does the rest.
+// RUN/tokenizer.json, RUN/tokenizer_config.json. The tensors of a checkpoint are written natively; this file does the rest.
 
 import { appendFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { type EncoderShape } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
 import { syncAndRename, writeFileAtomic } from '../data/atomic.js';
 import { ioError } from '../data/io_error.js';
+import { tokenizerNames } from '../data/tokenizer_files.js';
 import { LdlmError } from './errors.js';
 import type { NativeJointTrainer } from './native_types.js';
 import type { TrainMetrics } from './train_metrics.js';
@@ -219,7 +220,7 @@ export async function readMetrics(run: string): Promise<TrainMetrics[]> {
 }
 
 /** Names of what is still being written, or was being replaced (data/atomic.ts). */
-const UNFINISHED = /^(\.writing-\d+|(latest|metrics\.jsonl|tokenizer\.json)\.[0-9a-f]+\.tmp|step-\d+\.\d+\.old)$/;
+const UNFINISHED = /^(\.writing-\d+|(latest|metrics\.jsonl|tokenizer\.json|tokenizer_config\.json)\.[0-9a-f]+\.tmp|step-\d+\.\d+\.old)$/;
 
 /** Drops what a killed run left behind: unfinished files and checkpoint folders, and metrics of steps after the checkpoint. */
 export async function cleanRun(run: string, step: number): Promise<void> {
@@ -248,20 +249,29 @@ function isUpTo(line: string, step: number): boolean {
  * @throws LdlmError ERR_LDLM_CONFIG if a resumed run has another tokenizer: the ids of the data would mean other words
  */
 export async function copyTokenizer(from: string, run: string, { resumed }: { resumed: boolean }): Promise<void> {
-  const [source, target] = [join(from, 'tokenizer.json'), join(run, 'tokenizer.json')];
-  const wanted = await readFile(source).catch(ioError(source, 'a file that can be read'));
-  if ((await exists(target)) && wanted.equals(await readFile(target).catch(ioError(target, 'a file that can be read')))) return;
-  if (resumed && (await exists(target))) {
-    throw new LdlmError('ERR_LDLM_CONFIG', `the data must be made with the tokenizer of the run, ${target}, got another one in ${source}. Prepare the data with it, or choose another --out`);
-  }
   await mkdir(run, { recursive: true }).catch(ioError(run, 'a folder that can be made'));
-  await writeFileAtomic(target, wanted);
+  for (const name of tokenizerNames) {
+    const [source, target] = [join(from, name), join(run, name)];
+    // Older data sets and runs have the first file only.
+    const wanted = await readFile(source).catch(name === 'tokenizer_config.json' ? orMissing(source) : ioError(source, 'a file that can be read'));
+    const found = await readFile(target).catch(orMissing(target));
+    if (wanted === null || found?.equals(wanted)) continue;
+    if (resumed && found) {
+      throw new LdlmError('ERR_LDLM_CONFIG', `the data must be made with the tokenizer of the run, ${target}, got another one in ${source}. Prepare the data with it, or choose another --out`);
+    }
+    await writeFileAtomic(target, wanted);
+  }
 }
 
-/** The tokenizer.json of a checkpoint: beside it (export) or at the top of its run. */
+/** null for a file that is not there. */
+function orMissing(file: string): (error: NodeJS.ErrnoException) => null {
+  return (error) => (error.code === 'ENOENT' ? null : ioError(file, 'a file that can be read')(error));
+}
+
+/** The folder with the tokenizer of a checkpoint: its own (export) or its run. */
 export async function tokenizerOf(folder: string): Promise<string> {
-  for (const candidate of [join(folder, 'tokenizer.json'), join(folder, '..', '..', 'tokenizer.json')]) {
-    if (await exists(candidate)) return candidate;
+  for (const candidate of [folder, join(folder, '..', '..')]) {
+    if (await exists(join(candidate, tokenizerNames[0]))) return candidate;
   }
   throw new LdlmError('ERR_LDLM_IO', `${folder} must have a tokenizer.json beside it or at the top of its run, got neither`);
 }

@@ -8,6 +8,7 @@ import { LdlmError } from '../api/errors.js';
 import { loadNative } from '../api/native.js';
 import { openCheckpoint, tokenizerOf } from '../api/run_folder.js';
 import { syncAndRename } from '../data/atomic.js';
+import { Tokenizer } from '../data/tokenizer.js';
 
 const SAMPLING_MODULES = ['dit.', 'latent_decoder.', 'token_decoder.'];
 
@@ -37,7 +38,7 @@ async function run({ model, out }: { model: string; out: string }): Promise<void
     const tensors = { input: join(folder, 'ema.safetensors'), output: join(temporary, 'model.safetensors'), prefixes: SAMPLING_MODULES };
     await callNative(() => loadNative().exportTensors(tensors));
     for (const name of ['config.json', 'state.json']) await copyFile(join(folder, name), join(temporary, name));
-    await copyFile(await tokenizerOf(folder), join(temporary, 'tokenizer.json'));
+    await (await Tokenizer.load(await tokenizerOf(folder))).save(temporary);
     await syncAndRename(temporary, out);
   } finally {
     await rm(temporary, { recursive: true, force: true });

@@ -86,7 +86,7 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
   try {
     await run.tokenize();
     const manifest = await run.finish();
-    await writeFileAtomic(join(work, 'tokenizer.json'), options.tokenizer.json);
+    await options.tokenizer.save(work);
     await writeFileAtomic(join(work, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
     await syncAndRename(work, out, { replace });
     // Only now: killed before the renaming, the run is continued from them.

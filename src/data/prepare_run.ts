@@ -104,7 +104,7 @@ export class PrepareRun {
     if (rows === 0) throw invalid(`validation must fill at least one row of ${plan.heading.length} tokens, got ${droppedTokens} tokens; use more documents`);
     const counts = { documents, empty: 0, duplicates: 0, repaired: 0 };
     const manifest = this.manifest({ rows, realTokens, droppedTokens, truncated, ...counts, split: 'validation', shards });
-    await writeFileAtomic(join(folder, 'tokenizer.json'), options.tokenizer.json);
+    await options.tokenizer.save(folder);
     await writeFileAtomic(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
     return { documents, realTokens: realTokens + (plan.heading.packing === 'wrap' ? droppedTokens : 0), rest };
   }

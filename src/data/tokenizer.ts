@@ -3,9 +3,11 @@
 // made it. Both are loaded on first use only.
 
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
+import { writeFileAtomic } from './atomic.js';
 import { loadBackend, type TokenizerBackend, type TokenizerKind } from './tokenizer_backend.js';
-import { readTokenizerFiles, type SpecialIds } from './tokenizer_files.js';
+import { readTokenizerFiles, type SpecialIds, type SpecialTokens, tokenizerNames } from './tokenizer_files.js';
 
 export interface TokenizerLoadOptions {
   /** The library to use; default: `tokenizers` if it can be loaded, else `@huggingface/tokenizers`. */
@@ -32,7 +34,8 @@ export class Tokenizer {
   private constructor(
     private readonly backend: TokenizerBackend,
     private readonly specialIds: SpecialIds,
-    /** The bytes of tokenizer.json, for a copy beside the data. */
+    private readonly specialTokens: SpecialTokens,
+    /** The bytes of tokenizer.json. */
     readonly json: Buffer,
     /** Largest id + 1. */
     readonly vocabularySize: number,
@@ -48,7 +51,13 @@ export class Tokenizer {
       if (cause instanceof LdlmError) throw cause;
       throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${path} must hold a tokenizer.json in Hugging Face format, got: ${String(cause)}`, { cause });
     });
-    return new Tokenizer(backend, files.specialIds, files.json, files.vocabularySize);
+    return new Tokenizer(backend, files.specialIds, files.specialTokens, files.json, files.vocabularySize);
+  }
+
+  /** Writes tokenizer.json, and tokenizer_config.json with the end and padding tokens, into `folder`: what `load` needs to give the same tokenizer. */
+  async save(folder: string): Promise<void> {
+    await writeFileAtomic(join(folder, tokenizerNames[0]), this.json);
+    await writeFileAtomic(join(folder, tokenizerNames[1]), `${JSON.stringify(this.specialTokens, null, 2)}\n`);
   }
 
   /** The library in use, and its version. */

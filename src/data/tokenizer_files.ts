@@ -1,4 +1,4 @@
-// Reads tokenizer.json, and the tokenizer_config.json beside it, and finds out which ids end and pad a document.
+// tokenizer.json, and the tokenizer_config.json beside it that says which tokens end and pad a document. Wherever a tokenizer goes, both go.
 
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -19,16 +19,26 @@ const definitionSchema = z.looseObject({
 /** tokenizer.json, checked as far as this package reads it; the rest is the libraries'. */
 export type TokenizerDefinition = z.infer<typeof definitionSchema>;
 
+/** A tokenizer's two files: the second is optional. */
+export const tokenizerNames = ['tokenizer.json', 'tokenizer_config.json'] as const;
+
 export interface SpecialIds {
   end: number | null;
   pad: number | null;
   unknown: number | null;
 }
 
+/** What tokenizer_config.json has to say for the same special ids to be found again. */
+export interface SpecialTokens {
+  eos_token: string | null;
+  pad_token: string | null;
+}
+
 export interface TokenizerFiles {
   definition: TokenizerDefinition;
   json: Buffer;
   specialIds: SpecialIds;
+  specialTokens: SpecialTokens;
   vocabularySize: number;
 }
 
@@ -36,7 +46,7 @@ export interface TokenizerFiles {
 export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> {
   const requirement = 'a tokenizer.json or a folder with one';
   const entry = await stat(path).catch(ioError(path, requirement));
-  const file = entry.isDirectory() ? join(path, 'tokenizer.json') : path;
+  const file = entry.isDirectory() ? join(path, tokenizerNames[0]) : path;
   const json = await readFile(file).catch(ioError(file, requirement));
   const parsed = parseJson(file, json.toString('utf8'));
   const result = definitionSchema.safeParse(parsed);
@@ -46,16 +56,21 @@ export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> 
   const definition = parsed as TokenizerDefinition; // not zod's copy of it, which would cost time and memory for a large vocabulary
   const ids = tokenIds(definition);
   const named = await readSpecialNames(dirname(file));
-  const find = (...names: (string | undefined)[]) => names.map((name) => (name === undefined ? undefined : ids.get(name))).find((id) => id !== undefined) ?? null;
+  const find = (...names: (string | undefined)[]): string | null => names.find((name) => name !== undefined && ids.has(name)) ?? null;
+  const idOf = (token: string | null): number | null => (token === null ? null : ids.get(token)!);
+  const specialTokens = {
+    eos_token: find(named.eos_token, named.sep_token, '<|endoftext|>', '</s>', '<eos>', '<|end_of_text|>', '[SEP]'),
+    pad_token: find(named.pad_token, '[PAD]', '<pad>', '<|pad|>'),
+  };
   const specialIds = {
-    end: find(named.eos_token, named.sep_token, '<|endoftext|>', '</s>', '<eos>', '<|end_of_text|>', '[SEP]'),
-    pad: find(named.pad_token, '[PAD]', '<pad>', '<|pad|>'),
+    end: idOf(specialTokens.eos_token),
+    pad: idOf(specialTokens.pad_token),
     // By name for BPE, WordPiece and word-level models, by place for Unigram.
-    unknown: typeof definition.model['unk_id'] === 'number' ? definition.model['unk_id'] : find(definition.model.unk_token ?? undefined),
+    unknown: typeof definition.model['unk_id'] === 'number' ? definition.model['unk_id'] : idOf(find(definition.model.unk_token ?? undefined)),
   };
   let vocabularySize = 0;
   for (const id of ids.values()) vocabularySize = Math.max(vocabularySize, id + 1);
-  return { definition, json, specialIds, vocabularySize };
+  return { definition, json, specialIds, specialTokens, vocabularySize };
 }
 
 function parseJson(file: string, text: string): unknown {
@@ -74,7 +89,7 @@ const nameSchema = z
 const namesSchema = z.object({ eos_token: nameSchema, sep_token: nameSchema, pad_token: nameSchema });
 
 async function readSpecialNames(dir: string): Promise<z.infer<typeof namesSchema>> {
-  const file = join(dir, 'tokenizer_config.json');
+  const file = join(dir, tokenizerNames[1]);
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '{}';
     return ioError(file, 'a readable file')(error);

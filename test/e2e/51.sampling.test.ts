@@ -191,7 +191,7 @@ describe('ldlm export', () => {
   it('writes a folder that samples the same texts and refuses to reconstruct', async () => {
     const out = world.path('export');
     expect(await ldlmOutput(['export', '--model', world.run, '--out', out])).toBe(`${out}\n`);
-    expect((await readdir(out)).sort()).toEqual(['config.json', 'model.safetensors', 'state.json', 'tokenizer.json']);
+    expect((await readdir(out)).sort()).toEqual(['config.json', 'model.safetensors', 'state.json', 'tokenizer.json', 'tokenizer_config.json']);
     const flags = ['--count', '4', '--steps', '5', '--format', 'jsonl'];
     expect(await ldlmOutput(['sample', '--model', out, ...flags])).toBe(await sample(...flags));
     const { code, stderr } = await ldlm(['reconstruct', '--model', out], 'Anna went to the park.');

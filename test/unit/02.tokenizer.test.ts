@@ -123,6 +123,19 @@ describe('loading', () => {
     expect(await Tokenizer.load(dir)).toMatchObject({ endId: 1, padId: 0 });
   });
 
+  it('finds them again where it was saved', async () => {
+    const names = { '<|im_end|>': 4, '<|endoftext|>': 5 };
+    const added = Object.entries(names).map(([content, id]) => ({ id, content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false }));
+    const words = await trainWordLevel(['a b'], { maxVocabulary: 9 });
+    const folder = await folderWith({
+      'tokenizer.json': { ...words, added_tokens: added, model: { ...(words['model'] as object), vocab: { a: 0, b: 1, '<unk>': 2 } } },
+      'tokenizer_config.json': { eos_token: '<|im_end|>', pad_token: '<|endoftext|>' },
+    });
+    const copy = await folderWith({});
+    await (await Tokenizer.load(folder)).save(copy);
+    expect(await Tokenizer.load(copy)).toMatchObject({ endId: 4, padId: 5 });
+  });
+
   it.each([
     ['no such place', 'ERR_LDLM_IO', /no-such-folder must be a tokenizer\.json or a folder with one/, 'no-such-folder'],
     ['a folder without tokenizer.json', 'ERR_LDLM_IO', /tokenizer\.json must be/, {}],

@@ -70,7 +70,7 @@ describe('prepare', () => {
     }
     expect(manifest.inputs).toEqual([{ name: 'in.txt', bytes: 19, sha256: sha256(lines.join('\n')) }]);
     expect(manifest.tokenizer).toEqual({ kind: tokenizer.kind, version: tokenizer.version, sha256: sha256(await readFile(join(out, 'tokenizer.json'))) });
-    expect((await readdir(out)).length).toBe(8);
+    expect((await readdir(out)).length).toBe(9);
   });
 
   it('reads several files in order and reports progress up to the last byte', async () => {
