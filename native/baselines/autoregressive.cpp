@@ -4,6 +4,7 @@
 
 #include "model/layers.h"
 #include "ops/vocabulary/vocabulary.h"
+#include "train/causal_lm.h"
 
 namespace ldlm {
 
@@ -11,23 +12,10 @@ namespace {
 
 constexpr int64_t kLogitsAThread = 1 << 14;  // fewer are not worth waking another thread
 
-PretrainedEncoderConfig gpt2_config(const AutoregressiveConfig& config) {
-  return {.family = "gpt2",
-          .layers = config.layers,
-          .hidden_width = config.width,
-          .heads = config.heads,
-          .vocabulary = config.vocabulary,
-          .positions = config.length,
-          .feed_forward_width = 4 * config.width,
-          .token_types = 0,
-          .norm_epsilon = 1e-5,
-          .activation = "gelu_new"};
-}
-
 }  // namespace
 
 Autoregressive::Autoregressive(const AutoregressiveConfig& config, const at::TensorOptions& options)
-    : config(config), network(gpt2_config(config), options) {}
+    : config(config), network(encoder_config({config.layers, config.width, config.heads, config.vocabulary, config.length}), options) {}
 
 Tensor Autoregressive::hidden(const Tensor& ids_BL) const {
   const Tensor begin = at::full({ids_BL.size(0), 1}, config.end_id, ids_BL.options());

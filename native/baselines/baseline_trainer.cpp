@@ -51,7 +51,7 @@ BaselineStep BaselineTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B
   const int64_t parts = config_.accumulate, rows = config_.batch / parts;
   const auto real_tokens = static_cast<double>(lengths_B.sum().item<int64_t>());
   std::vector<double> losses(static_cast<size_t>(parts));
-  std::vector<Tensor> gradient = sum_of_gradients(parts, at::kCPU, [&](int64_t part) {
+  std::vector<Tensor> gradient = sum_over_parts(parts, at::kCPU, [&](int64_t part) {
     const Autocast autocast(config_.bfloat16);
     const int64_t first = part * rows;
     const Tensor loss = model_->nll_sum(ids_BL.narrow(0, first, rows), lengths_B.narrow(0, first, rows), first, config_.batch, config_.seed, steps_done_) / real_tokens;
@@ -61,9 +61,9 @@ BaselineStep BaselineTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B
   constexpr const char* kRemedy = "Lower train.lr or resume from the last checkpoint";
   BaselineStep result{steps_done_ + 1, 0, lr_at(progress), 0};
   for (const double loss : losses) result.loss += loss;
-  require_finite(result.loss, steps_done_, kRemedy, "loss");
+  require_finite(result.loss, at_step(steps_done_), kRemedy, "loss");
   result.gradient_norm = at::linalg_vector_norm(optimizer_->step(gradient, result.lr)).item<double>();
-  require_finite(result.gradient_norm, steps_done_, kRemedy, "gradient");
+  require_finite(result.gradient_norm, at_step(steps_done_), kRemedy, "gradient");
   update_moving_average(ema_tensors_, tensors_, config_.ema, steps_done_);
   ++steps_done_;
   return result;

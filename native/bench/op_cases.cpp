@@ -4,6 +4,7 @@
 #include "model/layers.h"
 #include "ops/adaln/adaln.h"
 #include "ops/attention/attention.h"
+#include "ops/gated_add/gated_add.h"
 #include "ops/gelu/gelu.h"
 #include "ops/linear/linear.h"
 #include "ops/philox/philox.h"
@@ -55,11 +56,14 @@ void add_linears(Maker& make, const ModelConfig& c) {
   make.linear_of("token head", c.max_length, c.hidden_width, c.vocabulary, false);
 }
 
-void add_norms(Maker& make, const ModelConfig& c) {
+void add_norms_and_gates(Maker& make, const ModelConfig& c) {
   const auto adaln_of = [](auto* op) { return [op](const std::vector<Tensor>& t) { return op(t[0], t[1], t[2], kEpsilon); }; };
   const Tensor x = make.variable({make.batch, c.latents, c.dit.width});
   make.elementwise("adaln", {x, make.variable({make.batch, 1, c.dit.width}), make.variable({make.batch, 1, c.dit.width})}, adaln_of(adaln),
                    adaln_of(adaln_reference), 1, 2);
+  const auto gated_of = [](auto* op) { return [op](const std::vector<Tensor>& t) { return op(t[0], t[1], t[2]); }; };
+  make.elementwise("gated_add", {x, make.variable({make.batch, 1, c.dit.width}), make.variable({make.batch, c.latents, c.dit.width})}, gated_of(gated_add),
+                   gated_of(gated_add_reference), 2, 2);
   const auto norm_of = [](auto* op) { return [op](const std::vector<Tensor>& t) { return op(t[0], t[1], kEpsilon); }; };
   make.elementwise("rms_norm", {make.variable({make.batch, c.max_length, c.hidden_width}), make.variable({c.hidden_width})}, norm_of(rms_norm),
                    norm_of(rms_norm_reference), 1, 2);
@@ -157,7 +161,7 @@ void time_backward(const OpCase& op_case, const OpCase::Function& op, bool count
 std::vector<OpCase> op_cases(const ModelConfig& config, int64_t batch, const at::Device& device) {
   Maker make = {at::TensorOptions(at::kFloat).device(device), batch, {}};
   add_linears(make, config);
-  add_norms(make, config);
+  add_norms_and_gates(make, config);
   add_head_ops(make, config);
   add_gelu(make, config);
   add_attention(make, config);

@@ -9,6 +9,14 @@
 
 namespace ldlm::binding {
 
+namespace {
+
+NativeError out_of_memory(const std::string& message, const std::string& native_stack) {
+  return {"OUT_OF_MEMORY", message + " Lower train.batch or the sampling batch, or raise train.accumulate.", native_stack};
+}
+
+}  // namespace
+
 NativeError describe(const std::exception_ptr& exception) {
   try {
     std::rethrow_exception(exception);
@@ -17,8 +25,7 @@ NativeError describe(const std::exception_ptr& exception) {
   } catch (const StateError& error) {
     return {"STATE", error.what(), ""};
   } catch (const c10::OutOfMemoryError& error) {
-    return {"OUT_OF_MEMORY", std::string(error.what_without_backtrace()) + " Lower train.batch or the sampling batch, or raise train.accumulate.",
-            error.what()};
+    return out_of_memory(error.what_without_backtrace(), error.what());
   } catch (const c10::ValueError& error) {
     return {"INVALID_ARGUMENT", error.what_without_backtrace(), error.what()};
   } catch (const c10::IndexError& error) {
@@ -26,7 +33,9 @@ NativeError describe(const std::exception_ptr& exception) {
   } catch (const c10::TypeError& error) {
     return {"INVALID_ARGUMENT", error.what_without_backtrace(), error.what()};
   } catch (const c10::Error& error) {
-    return {"TORCH", error.what_without_backtrace(), error.what()};
+    const std::string message = error.what_without_backtrace();
+    if (message.find("DefaultCPUAllocator") != std::string::npos) return out_of_memory(message, error.what());  // the CPU's has no class of its own
+    return {"TORCH", message, error.what()};
   } catch (const DivergedError& error) {
     return {"DIVERGED", error.what(), ""};
   } catch (const IoError& error) {
@@ -34,7 +43,7 @@ NativeError describe(const std::exception_ptr& exception) {
   } catch (const std::system_error& error) {
     return {"IO", error.what(), ""};
   } catch (const std::bad_alloc&) {
-    return {"OUT_OF_MEMORY", "out of memory. Lower train.batch or the sampling batch, or raise train.accumulate.", ""};
+    return out_of_memory("out of memory.", "");
   } catch (const std::exception& error) {
     return {"NATIVE", error.what(), ""};
   } catch (...) {

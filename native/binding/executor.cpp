@@ -93,8 +93,9 @@ void Executor::drain(napi_env raw_env, napi_value, void* context, void*) {
     const Napi::HandleScope scope(env);
     try {
       message(env);
-    } catch (const Napi::Error&) {
-      // JavaScript cannot run while a worker is being terminated; nobody is left to tell.
+    } catch (...) {
+      // JavaScript cannot run while a worker is being terminated, and a preview that does not fit into memory is not shown: nobody is left to
+      // tell, and nothing may leave a callback.
     }
   }
 }

@@ -29,10 +29,13 @@ Napi::Value submit(Napi::Env env, Work work, ToJs to_js) {
     }
     executor.post([&executor, deferred, result, error, to_js](Napi::Env env) {
       executor.finish();
-      if (result) {
+      if (!result) return deferred->Reject(to_js_error(env, error).Value());
+      try {
         deferred->Resolve(to_js(env, *result));
-      } else {
-        deferred->Reject(to_js_error(env, error).Value());
+      } catch (const Napi::Error& failure) {
+        deferred->Reject(failure.Value());
+      } catch (...) {
+        deferred->Reject(to_js_error(env, describe(std::current_exception())).Value());
       }
     });
   });

@@ -30,9 +30,11 @@ Tensor LossWeighting::weights(const Tensor& times) const {
 void LossWeighting::update(const Tensor& times, const Tensor& loss) {
   if (!active()) return;
   at::NoGradGuard no_grad;
-  const Tensor bins = bin_of(times).flatten(), counted = times.gt(kLeastTime).to(at::kDouble).flatten();
+  // A loss that is not finite is no evidence: the optimizer skips its step, and the sums must outlive it.
+  const Tensor counts = times.gt(kLeastTime).logical_and(at::isfinite(loss)).flatten();
+  const Tensor bins = bin_of(times).flatten(), counted = counts.to(at::kDouble), found = at::where(counts, loss.to(at::kDouble).flatten(), 0.0);
   // The floor keeps a bin that is never visited from fading to 0 / 0.
-  loss_sum_.mul_(kDecay).index_add_(0, bins, loss.to(at::kDouble).flatten() * counted).add_(1e-12);
+  loss_sum_.mul_(kDecay).index_add_(0, bins, found).add_(1e-12);
   weight_sum_.mul_(kDecay).index_add_(0, bins, counted).add_(1e-12);
 }
 

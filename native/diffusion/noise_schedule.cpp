@@ -18,8 +18,6 @@ double NoiseSchedule::noise(double u) const {
   return d * std::sin(kHalfPi * u) / std::hypot(std::cos(kHalfPi * u), d * std::sin(kHalfPi * u));
 }
 
-double NoiseSchedule::log_snr(double u) const { return -2.0 * std::log(d * std::tan(kHalfPi * u)); }
-
 double NoiseSchedule::beta(double u) const {
   const double tangent = std::tan(kHalfPi * u), squared = tangent * tangent;
   return std::numbers::pi * d * d * tangent * (1 + squared) / (1 + d * d * squared);

@@ -11,7 +11,6 @@ struct NoiseSchedule {
 
   double signal(double u) const;   // a(u)
   double noise(double u) const;    // s(u)
-  double log_snr(double u) const;  // ln(a^2 / s^2) = -2 ln(d tan(pi u / 2))
   // beta(u) = -d ln(a^2) / du of the continuous process. It diverges at u = 1; sample_sde clips u.
   double beta(double u) const;
 

@@ -109,11 +109,13 @@ void TimestepSampler::update(int64_t step, const Tensor& u_B, const Tensor& loss
   weight_sum_ = weight_sum_.to(loss_B.device());
   const int64_t bins = adaptive_->bins;
   const Tensor bin_B = (u_B * bins).floor().clamp(0, bins - 1).to(at::kLong);
-  const Tensor loss = loss_B.to(at::kDouble);
+  // A loss that is not finite is no evidence: the optimizer skips its step, and the sums must outlive it.
+  const Tensor counted = at::isfinite(loss_B).to(at::kDouble);
+  const Tensor loss = at::where(at::isfinite(loss_B), loss_B.to(at::kDouble), 0.0);
   // Evidence fades by step, not by visit: else bins that are rarely visited would keep the high losses of early training,
   // the fit would make a plateau of them, and they would starve further.
   loss_sum_.mul_(adaptive_->decay).index_add_(0, bin_B, loss);
-  weight_sum_.mul_(adaptive_->decay).index_add_(0, bin_B, at::ones_like(loss));
+  weight_sum_.mul_(adaptive_->decay).index_add_(0, bin_B, counted);
   const bool due = (step + 1) % adaptive_->every == 0 && (step + 1) / adaptive_->every >= kUniformPeriods;
   if (due && step + 1 <= frozen_from_) rebuild();
 }

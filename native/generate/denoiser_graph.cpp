@@ -56,7 +56,12 @@ class DenoiserGraph {
     const c10::cuda::CUDAStreamGuard stream(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, x_.device().index()));
     for (int warm_up = 0; warm_up < 2; ++warm_up) dit(x_, own, self_condition_);  // libraries choose their kernels, and allocate
     graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
-    output_ = dit(x_, own, self_condition_);
+    try {
+      output_ = dit(x_, own, self_condition_);
+    } catch (...) {
+      end_failed_capture();
+      throw;
+    }
     graph_.capture_end();
     c10::cuda::device_synchronize();
   }
@@ -70,6 +75,15 @@ class DenoiserGraph {
   }
 
  private:
+  // A stream that is left recording, and an allocator that believes it, would fail whatever comes next.
+  void end_failed_capture() {
+    try {
+      graph_.capture_end();
+    } catch (const c10::Error&) {
+      // The recording is broken; the first error is the one to tell.
+    }
+  }
+
   Tensor x_, self_condition_, vectors_, output_;
   at::cuda::CUDAGraph graph_;
 };

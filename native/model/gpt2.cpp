@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "model/layers.h"
+#include "model/pretrained_layers.h"
 #include "ops/attention/attention.h"
 
 namespace ldlm {
@@ -36,8 +37,7 @@ Gpt2::Gpt2(const PretrainedEncoderConfig& config, const at::TensorOptions& optio
     : tokens(at::empty({config.vocabulary, config.hidden_width}, options)),
       positions(at::empty({config.positions, config.hidden_width}, options)),
       final_norm(config.hidden_width, config.norm_epsilon, options) {
-  TORCH_CHECK_VALUE(config.heads >= 1 && config.hidden_width % config.heads == 0, "gpt2: heads must divide the width ",
-                    config.hidden_width, ", got ", config.heads);
+  check_heads("gpt2", config.hidden_width, config.heads);
   for (int64_t i = 0; i < config.layers; ++i) blocks.emplace_back(config, options);
 }
 

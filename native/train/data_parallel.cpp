@@ -4,26 +4,25 @@
 
 namespace ldlm {
 
-std::vector<Tensor> sum_of_gradients(int64_t parts, const at::Device& device,
-                                     const std::function<std::vector<Tensor>(int64_t part)>& gradients_of) {
+std::vector<Tensor> sum_over_parts(int64_t parts, const at::Device& device, const std::function<std::vector<Tensor>(int64_t part)>& of_part) {
   std::vector<Tensor> sum;
-  const auto add = [&](std::vector<Tensor>&& gradients) {
+  const auto add = [&](std::vector<Tensor>&& tensors) {
     if (sum.empty()) {
-      sum = std::move(gradients);
+      sum = std::move(tensors);
     } else {
       at::NoGradGuard no_grad;
-      at::_foreach_add_(sum, gradients);
+      at::_foreach_add_(sum, tensors);
     }
   };
   if (!device.is_cpu() || parts == 1) {
-    for (int64_t part = 0; part < parts; ++part) add(gradients_of(part));
+    for (int64_t part = 0; part < parts; ++part) add(of_part(part));
     return sum;
   }
   std::vector<std::vector<Tensor>> results(static_cast<size_t>(parts));
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
     // Grad mode is thread-local, and a worker of the pool may have been left without it.
     const c10::AutoGradMode with_gradients(true);
-    for (int64_t part = begin; part < end; ++part) results[static_cast<size_t>(part)] = gradients_of(part);
+    for (int64_t part = begin; part < end; ++part) results[static_cast<size_t>(part)] = of_part(part);
   });
   for (auto& result : results) add(std::move(result));
   return sum;

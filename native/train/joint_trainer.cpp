@@ -62,7 +62,7 @@ void JointTrainer::step(const Batch& host_batch) {
   last_.lr = lr_now();
   last_.parts.assign(static_cast<size_t>(parts), {});
 
-  std::vector<Tensor> gradient = sum_of_gradients(parts, device_, [&](int64_t part) {
+  std::vector<Tensor> gradient = sum_over_parts(parts, device_, [&](int64_t part) {
     const int64_t first = part * rows;
     Losses losses = losses_of({batch.ids_BL.narrow(0, first, rows), batch.lengths_B.narrow(0, first, rows)}, first, real_tokens, last_.gamma);
     std::vector<Tensor> of_part = gradients(losses.total, tensors_);
@@ -189,11 +189,12 @@ void JointTrainer::check_finite(const Tensor& norms_P, const Tensor& losses) con
   const Tensor losses_host = losses.to(at::kCPU), norms_host = norms_P.to(at::kCPU);
   static constexpr const char* kLossNames[] = {"diffusion", "hidden", "token", "total"};
   constexpr const char* kRemedy = "Lower train.lr or train.clip, or resume from the last checkpoint";
+  const std::string when = device_.is_cpu() ? at_step(steps_done_) : c10::str("at a step since the last log, before step ", steps_done_, "; that step left the parameters as they were");
   for (int64_t i = 0; i < 4; ++i) {
-    require_finite(losses_host[i].item<double>(), steps_done_, kRemedy, kLossNames[i], " loss");
+    require_finite(losses_host[i].item<double>(), when, kRemedy, kLossNames[i], " loss");
   }
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    require_finite(norms_host[static_cast<int64_t>(i)].item<double>(), steps_done_, kRemedy, "gradient of ", parameters_[i].name);
+    require_finite(norms_host[static_cast<int64_t>(i)].item<double>(), when, kRemedy, "gradient of ", parameters_[i].name);
   }
 }
 
@@ -223,15 +224,20 @@ ReconstructionAccuracy JointTrainer::diagnose(const Batch& host_batch) const {
 }
 
 void JointTrainer::observe_statistics(const Batch& host_batch) {
-  at::NoGradGuard no_grad;
   const Batch batch = to_device(host_batch);
-  Tensor real_BL = real_tokens_mask(batch);
-  real_BL.select(1, 0).fill_(false);
-  const Tensor h = encoder_->hidden(batch.ids_BL, batch.lengths_B, config_.encoder_layer).to(at::kDouble);
-  const Tensor weight = real_BL.unsqueeze(-1).to(at::kDouble);
-  sums_.count += weight.sum();
-  sums_.sum += (h * weight).sum(at::IntArrayRef{0, 1});
-  sums_.square += (h.square() * weight).sum(at::IntArrayRef{0, 1});
+  const int64_t parts = config_.train.accumulate, rows = batch.ids_BL.size(0) / parts;
+  const std::vector<Tensor> found = sum_over_parts(parts, device_, [&](int64_t part) -> std::vector<Tensor> {
+    at::NoGradGuard no_grad;
+    const Batch own = {batch.ids_BL.narrow(0, part * rows, rows), batch.lengths_B.narrow(0, part * rows, rows)};
+    Tensor real_BL = real_tokens_mask(own);
+    real_BL.select(1, 0).fill_(false);
+    const Tensor h = encoder_->hidden(own.ids_BL, own.lengths_B, config_.encoder_layer).to(at::kDouble);
+    const Tensor weight = real_BL.unsqueeze(-1).to(at::kDouble);
+    return {weight.sum(), (h * weight).sum(at::IntArrayRef{0, 1}), (h.square() * weight).sum(at::IntArrayRef{0, 1})};
+  });
+  sums_.count += found[0];
+  sums_.sum += found[1];
+  sums_.square += found[2];
 }
 
 void JointTrainer::finish_statistics() {

@@ -79,7 +79,7 @@ LmStep LmTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B) {
   const int64_t parts = std::min(config_.micro_batches, ids_BL.size(0));
   std::vector<Sums> sums(static_cast<size_t>(parts));
   const c10::AutoGradMode with_gradients(true);
-  auto gradient = sum_of_gradients(parts, at::kCPU, [&](int64_t part) {
+  auto gradient = sum_over_parts(parts, at::kCPU, [&](int64_t part) {
     const LmLosses losses = batch.losses_of(model_, part, parts);
     sums[static_cast<size_t>(part)] = Sums::of(losses);
     return gradients(losses.next_token / static_cast<double>(batch.predicted) +
@@ -90,10 +90,11 @@ LmStep LmTrainer::step(const Tensor& ids_BL, const Tensor& lengths_B) {
   LmStep result{total.next_token / static_cast<double>(batch.predicted), total.identity / static_cast<double>(batch.tokens),
                 static_cast<double>(total.identity_correct) / static_cast<double>(batch.tokens), 0};
   constexpr const char* kRemedy = "Lower the learning rate";
-  require_finite(result.next_token_loss, steps_done_, kRemedy, "next-token loss");
-  require_finite(result.identity_loss, steps_done_, kRemedy, "identity loss");
+  require_finite(result.next_token_loss, at_step(steps_done_), kRemedy, "next-token loss");
+  require_finite(result.identity_loss, at_step(steps_done_), kRemedy, "identity loss");
   const Tensor norms_P = optimizer_->step(gradient, lm_learning_rate(config_, steps_done_));
   result.gradient_norm = at::linalg_vector_norm(norms_P).item<double>();
+  require_finite(result.gradient_norm, at_step(steps_done_), kRemedy, "gradient");  // the optimizer left the parameters alone
   ++steps_done_;
   return result;
 }

@@ -23,7 +23,7 @@ double lm_learning_rate(const LmTrainConfig& config, int64_t step);
 struct LmStep {
   double next_token_loss, identity_loss;  // nats a token
   double identity_accuracy;
-  double gradient_norm;  // before clipping; if it is not finite, the update was skipped
+  double gradient_norm;  // before clipping
 };
 
 struct LmEvaluation {
@@ -39,7 +39,7 @@ class LmTrainer {
 
   // One update. ids [B, L] and lengths [B], int32 or int64, on the CPU; ids behind a row's length must be valid but do not count.
   // With micro_batches >= 2 the result is bitwise the same for any number of threads (one part lets operators use threads inside).
-  // A loss that is not finite is a DivergedError naming it; the parameters are then those before the step.
+  // A loss or gradient that is not finite is a DivergedError naming it; the parameters are then those before the step.
   LmStep step(const Tensor& ids_BL, const Tensor& lengths_B);
   LmEvaluation evaluate(const Tensor& ids_BL, const Tensor& lengths_B) const;
   // Writes `folder`/model.safetensors as Hugging Face's GPT2LMHeadModel names its tensors. config.json is the caller's.

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LdlmConfig } from '../config/types.js';
 import { ioError } from '../data/io_error.js';
+import { hashOfRows } from '../data/manifest.js';
 import type { Shards } from '../data/shards.js';
 import { differentToken } from '../data/vocabulary.js';
 import { LdlmError } from './errors.js';
@@ -31,6 +32,16 @@ export function checkRows(data: Shards, config: { model: { maxLength: number }; 
   if (data.packing !== packing) {
     throw new LdlmError('ERR_LDLM_CONFIG', `data.packing must be that of the prepared data (${data.packing}), got ${packing}. Set data.packing=${data.packing}`);
   }
+}
+
+/**
+ * Rows are drawn by number: others would be another training.
+ * @throws LdlmError ERR_LDLM_CONFIG for other rows than those of the checkpoint
+ */
+export function checkSameRows(data: Shards, { dataSha256 }: { dataSha256?: string | undefined }): void {
+  // Checkpoints of before there was a hash have none.
+  if (dataSha256 === undefined || hashOfRows(data.manifest) === dataSha256) return;
+  throw new LdlmError('ERR_LDLM_CONFIG', `the data must be those of the checkpoint to resume, got other rows in ${data.dir}. Name those, or choose another --out for a new run`);
 }
 
 /** Ids mean nothing to an encoder whose tokenizer gives them to other tokens. One that comes without a tokenizer.json is believed. */

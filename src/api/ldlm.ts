@@ -100,7 +100,7 @@ export class LDLM implements AsyncDisposable {
     const native = await callNative(() =>
       loadNative().Model.load({
         weights,
-        config: { ...config.model, ...state.encoder },
+        config: { ...config.model, hiddenWidth: state.encoder.hiddenWidth, vocabulary: state.encoder.vocabulary },
         scheduleD: config.diffusion.scheduleD,
         timesteps: config.recipe.adaptiveTimesteps ? state.timesteps : null,
         device,
@@ -207,7 +207,14 @@ export class LDLM implements AsyncDisposable {
     if (this.checkpoint.samplingOnly) {
       throw new LdlmError('ERR_LDLM_STATE', 'reconstruction must have the latent encoder, got an export for sampling. Use the run folder');
     }
-    return PretrainedEncoder.load(this.config.encoder.source, { device: this.device });
+    const encoder = await PretrainedEncoder.load(this.config.encoder.source, { device: this.device });
+    try {
+      await encoder.checkSame(this.checkpoint.state);
+      return encoder;
+    } catch (error) {
+      await encoder.dispose();
+      throw error;
+    }
   }
 
   private async sampleBatch(

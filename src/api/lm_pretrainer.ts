@@ -4,6 +4,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../data/atomic.js';
+import { requireEmpty } from '../data/empty_folder.js';
 import { batches } from '../data/batches.js';
 import type { Shards } from '../data/shards.js';
 import type { Tokenizer } from '../data/tokenizer.js';
@@ -48,20 +49,31 @@ export interface LmResult {
   identityAccuracy: number;
 }
 
+export interface LmPretrainOptions {
+  data: Shards;
+  tokenizer: Tokenizer;
+  /** The folder to write, new or empty. */
+  out: string;
+  /** Writes over a model that is already in `out`; default false. */
+  replace?: boolean;
+  signal?: AbortSignal;
+}
+
 /** Parts a batch is cut into; as many cores work at once, and the result is the same for any number of them. */
 const MICRO_BATCHES = 2;
 const LARGEST_VALIDATION = 512;
 
 /**
  * Trains on all rows of `data` but a held-out fiftieth, yielding progress every ten steps, and writes the folder `out` at the end.
- * @throws LdlmError ERR_LDLM_CONFIG for impossible sizes, ERR_LDLM_ABORTED when `signal` aborts (nothing is written then)
+ * @throws LdlmError ERR_LDLM_CONFIG for impossible sizes, ERR_LDLM_IO if there is something in `out`, ERR_LDLM_ABORTED when `signal` aborts (nothing is written then)
  */
 export async function* pretrainLm(
   config: LmConfig,
-  options: { data: Shards; tokenizer: Tokenizer; out: string; signal?: AbortSignal },
+  options: LmPretrainOptions,
 ): AsyncGenerator<LmProgress, LmResult, undefined> {
-  const { data, tokenizer, out, signal } = options;
+  const { data, tokenizer, out, replace = false, signal } = options;
   checkLm(config);
+  if (!replace) await requireEmpty(out, 'replace the model in it (--force)');
   if (data.rows < 2) throw new LdlmError('ERR_LDLM_CONFIG', `the data must hold at least 2 rows of ${data.length} tokens, got ${data.rows}. Give more text or a smaller --length`);
   const held = Math.min(LARGEST_VALIDATION, Math.max(1, Math.floor(data.rows / 50)));
   const training: Shards = Object.create(data, { rows: { value: data.rows - held } }) as Shards;
@@ -84,10 +96,11 @@ export async function* pretrainLm(
 }
 
 /** @throws LdlmError ERR_LDLM_CONFIG naming the field, what it must be and what it was */
-export function checkLm({ layers, width, heads, batch, lr, identityWeight, identityLayer }: LmConfig): void {
+export function checkLm({ layers, width, heads, steps, batch, lr, identityWeight, identityLayer }: LmConfig): void {
   const require = (ok: boolean, what: string): void => {
     if (!ok) throw new LdlmError('ERR_LDLM_CONFIG', what);
   };
+  require(Number.isSafeInteger(steps) && steps >= 1, `steps must be a whole number >= 1, got ${steps}`);
   require(width % heads === 0, `heads must divide width (${width}), got ${heads}`);
   require(batch % MICRO_BATCHES === 0, `batch must be even, got ${batch}`);
   require(identityLayer >= -layers - 1 && identityLayer <= layers, `identityLayer must be in ${-layers - 1}..${layers}, got ${identityLayer}`);

@@ -3,14 +3,18 @@
 import { checkEncoderWidth } from '../config/constraints.js';
 import { type EncoderShape, hiddenStateIndex, readEncoderShape } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
+import { hashWeights } from '../data/hash_files.js';
 import { resolveModel, type ResolveOptions } from '../hub/model_source.js';
 import { callNative, resolveDevice } from './call_native.js';
 import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
 import type { NativePretrainedEncoder } from './native_types.js';
+import type { CheckpointState } from './run_folder.js';
 
 /** A frozen LM: GPT-2, BERT, RoBERTa, XLM-RoBERTa, DistilBERT, MPNet, T5 (its encoder), Llama, Mistral, Qwen2 or Qwen3. Owns native memory: `dispose()` it, or use `await using`. */
 export class PretrainedEncoder implements AsyncDisposable {
+  private hash: Promise<string> | null = null;
+
   private constructor(
     readonly folder: string,
     /** What finds the same files again: the folder as it was given, or ID@COMMIT of the hub. */
@@ -29,6 +33,11 @@ export class PretrainedEncoder implements AsyncDisposable {
     const device = resolveDevice(options.device ?? 'auto');
     const native = await callNative(() => loadNative().PretrainedEncoder.load({ folder, config: shape, device }));
     return new PretrainedEncoder(folder, found, shape, native);
+  }
+
+  /** SHA-256 over the files of weights, in hex; read once. */
+  sha256(): Promise<string> {
+    return (this.hash ??= hashWeights(this.folder));
   }
 
   /**
@@ -52,6 +61,21 @@ export class PretrainedEncoder implements AsyncDisposable {
         'ERR_LDLM_CONFIG',
         `model.maxLength must be at most the encoder's ${this.shape.positions} positions, got ${config.model.maxLength}`,
       );
+    }
+  }
+
+  /** @throws LdlmError ERR_LDLM_CONFIG if this is not the encoder that the checkpoint's latents were learned on */
+  async checkSame({ encoder: then }: Pick<CheckpointState, 'encoder'>): Promise<void> {
+    const { hiddenWidth, vocabulary } = this.shape;
+    const refuse = (wanted: string, got: string): never => {
+      throw new LdlmError('ERR_LDLM_CONFIG', `encoder.source must be the encoder of the checkpoint, ${wanted}, got ${this.folder} with ${got}. Name that encoder, or choose another --out for a new run`);
+    };
+    if (hiddenWidth !== then.hiddenWidth || vocabulary !== then.vocabulary) {
+      refuse(`of hidden width ${then.hiddenWidth} and ${then.vocabulary} token ids`, `${hiddenWidth} and ${vocabulary}`);
+    }
+    // Checkpoints of before there was a hash have none.
+    if (then.sha256 !== undefined && (await this.sha256()) !== then.sha256) {
+      refuse(`whose weights have the SHA-256 ${then.sha256.slice(0, 12)}...`, `${(await this.sha256()).slice(0, 12)}...`);
     }
   }
 

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { withLaterFields } from '../config/later_fields.js';
 import { parseConfig } from '../config/parse.js';
-import { type EncoderShape } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
 import { syncAndRename, writeFileAtomic } from '../data/atomic.js';
 import { ioError } from '../data/io_error.js';
@@ -24,7 +23,10 @@ const stateShape = z.object({
   dataPosition: z.int().min(0),
   timesteps: z.object({ lossSum: numbers, weightSum: numbers, cumulative: numbers }),
   lossByTimestep: z.array(z.number().nullable()),
-  encoder: z.object({ hiddenWidth: z.int().min(1), vocabulary: z.int().min(1) }),
+  /** The frozen LM: its sizes, and the hash of its weights. */
+  encoder: z.object({ hiddenWidth: z.int().min(1), vocabulary: z.int().min(1), sha256: z.string().optional() }),
+  /** Hash of the rows that are trained on (`hashOfRows`). */
+  dataSha256: z.string().optional(),
 });
 
 /** What a checkpoint holds besides tensors and configuration. */
@@ -106,11 +108,11 @@ export async function readJson(file: string): Promise<unknown> {
 export function writeCheckpoint(
   run: string,
   config: LdlmConfig,
-  encoder: EncoderShape,
+  sources: Pick<CheckpointState, 'encoder' | 'dataSha256'>,
   saveTensors: (folder: string) => Promise<TrainedState>,
   log?: (state: CheckpointState) => Promise<void>,
 ): Promise<string> {
-  return writeCheckpointFolder(run, config, async (folder) => checkpointState(config, encoder, await saveTensors(folder)), log);
+  return writeCheckpointFolder(run, config, async (folder) => checkpointState(config, sources, await saveTensors(folder)), log);
 }
 
 /**
@@ -162,7 +164,7 @@ async function dropOlderCheckpoints(run: string, step: number, kept: number): Pr
 
 function checkpointState(
   config: LdlmConfig,
-  encoder: EncoderShape,
+  sources: Pick<CheckpointState, 'encoder' | 'dataSha256'>,
   { step, timesteps, lossByTimestep }: TrainedState,
 ): CheckpointState {
   return {
@@ -175,7 +177,7 @@ function checkpointState(
       cumulative: [...timesteps.cumulative],
     },
     lossByTimestep: [...lossByTimestep].map((loss) => (Number.isFinite(loss) ? loss : null)),
-    encoder: { hiddenWidth: encoder.hiddenWidth, vocabulary: encoder.vocabulary },
+    ...sources,
   };
 }
 

@@ -1,10 +1,8 @@
 // A causal language model as a judge of text: token log-likelihoods and last hidden states, from a Hugging Face layout folder or the hub,
 // of the GPT-2 family (what `ldlm pretrain` writes, or gpt2-large). What the numbers mean is the protocols' (src/eval).
 
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type EncoderShape, readEncoderShape } from '../config/encoders.js';
-import { hashFiles } from '../data/hash_files.js';
+import { hashWeights } from '../data/hash_files.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { resolveModel, type ResolveOptions } from '../hub/model_source.js';
 import { callNative, resolveDevice } from './call_native.js';
@@ -73,12 +71,7 @@ export class Scorer implements AsyncDisposable {
 
   /** SHA-256 over the files of weights, in hex; read once. */
   sha256(): Promise<string> {
-    return (this.hash ??= this.hashWeights());
-  }
-
-  private async hashWeights(): Promise<string> {
-    const files = (await readdir(this.folder)).filter((name) => name.endsWith('.safetensors')).sort();
-    return hashFiles(files.map((name) => join(this.folder, name)));
+    return (this.hash ??= hashWeights(this.folder));
   }
 
   /**

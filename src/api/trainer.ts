@@ -5,16 +5,17 @@ import { hiddenStateIndex } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
 import { batches } from '../data/batches.js';
 import { type FolderLock, lockFolder } from '../data/lock.js';
+import { hashOfRows } from '../data/manifest.js';
 import type { Shards } from '../data/shards.js';
 import { keepCommit } from '../hub/model_source.js';
 import { callNative, checkTrainDtype, resolveDevice } from './call_native.js';
-import { checkData } from './check_data.js';
+import { checkData, checkSameRows } from './check_data.js';
 import { LdlmError } from './errors.js';
 import { LDLM } from './ldlm.js';
 import { loadNative } from './native.js';
 import type { NativeJointTrainer, NativeTrainerConfig } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
-import { type Checkpoint, type CheckpointState, cleanRun, copyTokenizer, latestCheckpoint, writeCheckpoint } from './run_folder.js';
+import { type CheckpointState, cleanRun, copyTokenizer, latestCheckpoint, writeCheckpoint } from './run_folder.js';
 import { RunLog } from './run_log.js';
 import { readableAccuracy, trainMetrics, type TrainMetrics } from './train_metrics.js';
 
@@ -45,6 +46,7 @@ export class JointTrainer implements AsyncDisposable {
     readonly config: LdlmConfig,
     private readonly options: TrainerOptions,
     private readonly encoder: PretrainedEncoder,
+    private readonly sources: Pick<CheckpointState, 'encoder' | 'dataSha256'>,
     private readonly native: NativeJointTrainer,
     private readonly lock: FolderLock,
     private stepsDone: number,
@@ -67,14 +69,16 @@ export class JointTrainer implements AsyncDisposable {
       const encoder = await PretrainedEncoder.load(asked, { device, ...(options.onDownload && { onDownload: options.onDownload }) });
       checked.encoder.source = encoder.source;
       encoder.check(checked);
-      if (checkpoint) checkSameEncoder(encoder, checkpoint);
+      if (checkpoint) await encoder.checkSame(checkpoint.state);
       const native = await callNative(() => loadNative().JointTrainer.create(nativeConfig(checked, encoder), encoder.native, device));
       if (checkpoint) {
         const { folder, state } = checkpoint;
         await callNative(() => native.load(folder, state.step, state.timesteps));
       }
       await cleanRun(options.out, checkpoint?.state.step ?? 0);
-      return new JointTrainer(checked, options, encoder, native, lock, checkpoint?.state.step ?? 0);
+      const { hiddenWidth, vocabulary } = encoder.shape;
+      const sources = { encoder: { hiddenWidth, vocabulary, sha256: await encoder.sha256() }, dataSha256: checkpoint?.state.dataSha256 };
+      return new JointTrainer(checked, options, encoder, sources, native, lock, checkpoint?.state.step ?? 0);
     } catch (error) {
       await lock[Symbol.asyncDispose]();
       throw error;
@@ -97,6 +101,8 @@ export class JointTrainer implements AsyncDisposable {
    */
   async *run(data: Shards, options: { signal?: AbortSignal } = {}): AsyncGenerator<TrainMetrics, void, undefined> {
     await checkData(data, this.config, this.encoder);
+    checkSameRows(data, this.sources);
+    this.sources.dataSha256 = hashOfRows(data.manifest);
     await copyTokenizer(data.dir, this.out, { resumed: this.stepsDone > 0 });
     // Stopped before the first step there is nothing to save.
     if (this.stepsDone === 0 && !(await this.measureStatistics(data, options.signal))) return;
@@ -144,7 +150,7 @@ export class JointTrainer implements AsyncDisposable {
   }
 
   private writeCheckpoint(log?: (state: CheckpointState) => Promise<void>): Promise<string> {
-    return writeCheckpoint(this.out, this.config, this.encoder.shape, (folder) => callNative(() => this.native.save(folder)), log);
+    return writeCheckpoint(this.out, this.config, this.sources, (folder) => callNative(() => this.native.save(folder)), log);
   }
 
   // Samples come last: they may take more memory than there is.
@@ -211,16 +217,6 @@ function checkSameModel(now: LdlmConfig, then: LdlmConfig): void {
     if (JSON.stringify(value) === old) continue;
     throw new LdlmError('ERR_LDLM_CONFIG', `${name} must be as in the checkpoint to resume, ${old}, got ${JSON.stringify(value)}. Choose another --out for a new run`);
   }
-}
-
-function checkSameEncoder({ folder, shape }: PretrainedEncoder, { state }: Checkpoint): void {
-  const { hiddenWidth, vocabulary } = state.encoder;
-  if (shape.hiddenWidth === hiddenWidth && shape.vocabulary === vocabulary) return;
-  throw new LdlmError(
-    'ERR_LDLM_CONFIG',
-    `encoder.source must be the encoder of the checkpoint, of hidden width ${hiddenWidth} and ${vocabulary} token ids, got ${folder} with ` +
-      `${shape.hiddenWidth} and ${shape.vocabulary}. Name that encoder, or choose another --out for a new run`,
-  );
 }
 
 function nativeConfig(config: LdlmConfig, encoder: PretrainedEncoder): NativeTrainerConfig {

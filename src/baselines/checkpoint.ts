@@ -17,6 +17,7 @@ const stateShape = z.object({
   cpuSeconds: z.number().min(0),
   vocabulary: z.int().min(1),
   endId: z.int().min(0),
+  dataSha256: z.string().optional(),
 });
 
 export type BaselineState = z.infer<typeof stateShape>;

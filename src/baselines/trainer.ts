@@ -2,12 +2,13 @@
 // files, exact resume.
 
 import { callNative, checkTrainDtype } from '../api/call_native.js';
-import { checkRows } from '../api/check_data.js';
+import { checkRows, checkSameRows } from '../api/check_data.js';
 import { LdlmError } from '../api/errors.js';
 import { cleanRun, copyTokenizer, logMetrics, writeCheckpointFolder } from '../api/run_folder.js';
 import { checkResume, type TrainerOptions } from '../api/trainer.js';
 import { batches } from '../data/batches.js';
 import { type FolderLock, lockFolder } from '../data/lock.js';
+import { hashOfRows } from '../data/manifest.js';
 import type { Shards } from '../data/shards.js';
 import { Budget, type Spent, type TimeLimit } from './budget.js';
 import { type BaselineCheckpoint, type BaselineState, latestBaseline } from './checkpoint.js';
@@ -56,7 +57,10 @@ export class BaselineTrainer implements AsyncDisposable {
     try {
       const checkpoint = await latestBaseline(out);
       checkResume(options, checkpoint !== null);
-      if (checkpoint) checkSame(checked, checkpoint);
+      if (checkpoint) {
+        checkSame(checked, checkpoint);
+        checkSameRows(data, checkpoint.state);
+      }
       const native = await callNative(() => loadBaselines().BaselineTrainer.create({ model: nativeModel(checked, { ...data, endId: data.manifest.endId }), train: nativeTrain(checked) }));
       if (checkpoint) await callNative(() => native.load(checkpoint.folder, checkpoint.state.step));
       await cleanRun(out, checkpoint?.state.step ?? 0);
@@ -127,7 +131,7 @@ export class BaselineTrainer implements AsyncDisposable {
     const saveTensors = async (folder: string): Promise<BaselineState> => {
       await callNative(() => this.native.save(folder));
       const step = this.stepsDone;
-      return { step, seed, dataPosition: step * batch, ...spent, vocabulary: this.data.vocabulary, endId: this.data.manifest.endId };
+      return { step, seed, dataPosition: step * batch, ...spent, vocabulary: this.data.vocabulary, endId: this.data.manifest.endId, dataSha256: hashOfRows(this.data.manifest) };
     };
     return writeCheckpointFolder(this.out, this.config, saveTensors, () => logMetrics(this.out, metrics));
   }

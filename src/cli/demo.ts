@@ -4,6 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { LdlmError } from '../api/errors.js';
 import { LDLM } from '../api/ldlm.js';
 import { lmDefaults } from '../api/lm_pretrainer.js';
 import { loadNative } from '../api/native.js';
@@ -12,6 +13,7 @@ import { JointTrainer } from '../api/trainer.js';
 import { presets } from '../config/presets.js';
 import type { LdlmConfig } from '../config/types.js';
 import { writeFileAtomic } from '../data/atomic.js';
+import { namesIn } from '../data/empty_folder.js';
 import { prepare } from '../data/prepare.js';
 import { openShards } from '../data/shards.js';
 import { generateStories } from '../data/stories/generate.js';
@@ -73,6 +75,7 @@ async function demo(out: string, signal: AbortSignal): Promise<void> {
 
   const resumed = (await latestCheckpoint(folders.run)) !== null; // then the corpus and the language model are there already
   say(`1/4  ${STORIES} stories -> ${folders.stories}`);
+  if (!resumed) await requireDemo(out);
   await mkdir(out, { recursive: true });
   const stories = writeStories();
   if (!resumed) await writeFileAtomic(folders.stories, stories.join('\n') + '\n');
@@ -83,7 +86,7 @@ async function demo(out: string, signal: AbortSignal): Promise<void> {
   const corpus = clock.lap();
 
   say(`2/4  a language model on them -> ${folders.lm}${resumed ? ' (there already)' : ''}`);
-  if (!resumed) say(`     ${describeLm(await pretrainWithProgress(demoLm(), { data, tokenizer, out: folders.lm, signal }))}`);
+  if (!resumed) say(`     ${describeLm(await pretrainWithProgress(demoLm(), { data, tokenizer, out: folders.lm, replace: true, signal }))}`);
   const pretrain = clock.lap();
 
   say(`3/4  an LDLM on its hidden states -> ${folders.run}`);
@@ -108,6 +111,14 @@ async function demo(out: string, signal: AbortSignal): Promise<void> {
   await writeFileAtomic(join(out, 'samples.txt'), samples.join('\n') + '\n');
   await writeFileAtomic(join(out, 'summary.json'), JSON.stringify(summary, null, 2) + '\n');
   process.stdout.write(report(summary, samples, out));
+}
+
+/** A demo that was stopped before there was a checkpoint begins anew, over what it left; nothing else may be lost. */
+async function requireDemo(out: string): Promise<void> {
+  const own = ['stories.txt', 'tokenizer.json', 'data', 'data.partial', 'lm', 'run'];
+  const foreign = (await namesIn(out)).find((name) => !own.includes(name));
+  if (foreign === undefined) return;
+  throw new LdlmError('ERR_LDLM_IO', `--out must be a new or empty folder, or one of an unfinished demo, got ${out} with other files in it (${foreign}). Choose another`);
 }
 
 function tiny(): LdlmConfig {

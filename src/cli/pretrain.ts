@@ -4,12 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { checkLm, type LmConfig, lmDefaults, type LmResult, pretrainLm } from '../api/lm_pretrainer.js';
+import { checkLm, type LmConfig, lmDefaults, type LmPretrainOptions, type LmResult, pretrainLm } from '../api/lm_pretrainer.js';
 import { writeFileAtomic } from '../data/atomic.js';
+import { requireEmpty } from '../data/empty_folder.js';
 import { listInputs } from '../data/inputs.js';
 import { prepare } from '../data/prepare.js';
 import { readDocuments } from '../data/readers.js';
-import { openShards, type Shards } from '../data/shards.js';
+import { openShards } from '../data/shards.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { trainByteLevelBpe, trainWordLevel } from '../data/tokenizer_training.js';
 import { addDocumentOptions, type DocumentFlags, documentHelp } from './document_flags.js';
@@ -25,6 +26,7 @@ interface PretrainFlags extends LmConfig, DocumentFlags {
   vocabulary: number;
   length: number;
   packing: 'wrap' | 'pad';
+  force: boolean;
 }
 
 const examples = `${documentHelp}
@@ -42,6 +44,7 @@ export function pretrainCommand(): Command {
     .requiredOption('--input <file...>', 'txt, jsonl or parquet files, folders or globs')
     .requiredOption('--out <dir>', 'the Hugging Face layout folder to write');
   return addDocumentOptions(command)
+    .option('--force', 'write over a model that is already there', false)
     .option('--tokenizer <dir|file>', 'use this tokenizer.json instead of training one')
     .option('--words', 'train a word-level tokenizer instead of byte-level BPE', false)
     .option('--vocabulary <n>', 'size of the tokenizer to train, at most', wholeNumber(2), 8192)
@@ -63,6 +66,7 @@ export function pretrainCommand(): Command {
 
 async function run(flags: PretrainFlags, command: Command): Promise<void> {
   checkUsage(command, () => checkLm(flags));
+  if (!flags.force) await requireEmpty(flags.out, 'replace the model in it (--force)'); // before the tokenizer is trained
   const work = await mkdtemp(join(tmpdir(), 'ldlm-pretrain-'));
   try {
     await interruptible('Stopping; nothing is written.', async (signal) => {
@@ -70,7 +74,7 @@ async function run(flags: PretrainFlags, command: Command): Promise<void> {
       const { length, packing, column, detokenize, invalidUtf8 } = flags;
       await prepare({ inputs: flags.input, tokenizer, length, packing, column, detokenize: detokenize ?? null, invalidUtf8, out: join(work, 'data'), signal });
       await using data = await openShards(join(work, 'data'));
-      const result = await pretrainWithProgress(flags, { data, tokenizer, out: flags.out, signal });
+      const result = await pretrainWithProgress(flags, { data, tokenizer, out: flags.out, replace: flags.force, signal });
       process.stderr.write(`${describeLm(result)}\n`);
       process.stdout.write(`${flags.out}\n`);
     });
@@ -97,7 +101,7 @@ async function* allTexts({ input, ...reading }: PretrainFlags): AsyncGenerator<s
 /** The loop of `ldlm pretrain` and of the demo. */
 export async function pretrainWithProgress(
   config: LmConfig,
-  options: { data: Shards; tokenizer: Tokenizer; out: string; signal: AbortSignal },
+  options: LmPretrainOptions,
 ): Promise<LmResult> {
   const { layers, width, heads, steps, batch, lr, identityWeight, identityLayer, seed } = config;
   const progress = createProgress({ total: steps, unit: 'steps', label: 'pretraining' });

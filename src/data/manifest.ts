@@ -1,6 +1,7 @@
 // manifest.json of a folder of token shards: what is in it and what made it. prepare.ts writes it, shards.ts trusts nothing
 // that it has not checked against it.
 
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -68,6 +69,13 @@ export type Source = z.infer<typeof sourceSchema>;
 
 /** Schema of a list of shards, for the state of a run that is not finished. */
 export const shardsSchema = z.array(shardSchema);
+
+/** A hash of all rows in their order, from those of the shards. */
+export function hashOfRows({ shards }: Pick<Manifest, 'shards'>): string {
+  const hash = createHash('sha256');
+  for (const { sha256: ids, lengths } of shards) hash.update(`${ids} ${lengths?.sha256 ?? ''}\n`);
+  return hash.digest('hex');
+}
 
 /** Bytes of one id. */
 export function idBytes({ dtype }: Pick<Manifest, 'dtype'>): 2 | 4 {

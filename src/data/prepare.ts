@@ -11,7 +11,7 @@ import type { InvalidText } from './invalid_text.js';
 import { lockFolder, lockName } from './lock.js';
 import { manifestName, type Manifest } from './manifest.js';
 import { digestsName, PrepareRun } from './prepare_run.js';
-import { findSame, planPrepare, requireFree, type PreparePlan } from './prepare_plan.js';
+import { findSame, planPrepare, requireFree, requireOwnWork, type PreparePlan } from './prepare_plan.js';
 import { newState, readState, stateName, type PrepareState } from './prepare_state.js';
 import type { Tokenizer } from './tokenizer.js';
 
@@ -80,6 +80,7 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
     return same;
   }
   await requireFree(out, replace);
+  await requireOwnWork(work);
   await using _ = await lockFolder(work);
   const state = await continueOrStart(plan, options);
   const run = new PrepareRun(plan, options, state);

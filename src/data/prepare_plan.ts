@@ -1,15 +1,15 @@
 // What a call of `prepare` asks for, checked: files, layout and everything else that decides the bytes of the data set. And whether that is
 // there already.
 
-import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LdlmError } from '../api/errors.js';
 import { packageVersion } from '../api/package_root.js';
 import { dependencyVersion } from './dependency_version.js';
+import { namesIn } from './empty_folder.js';
 import { sha256OfFile } from './input_hash.js';
 import { listInputs, type InputFile } from './inputs.js';
-import { ioError } from './io_error.js';
+import { lockName } from './lock.js';
 import { manifestName, readManifest, type Manifest, type Source } from './manifest.js';
 import type { PrepareOptions } from './prepare.js';
 import { ShardWriter } from './shard_writer.js';
@@ -96,10 +96,7 @@ export async function findSame({ files, heading, out, totalBytes }: PreparePlan,
 
 /** Only a free name, an empty folder, or, with `replace`, a folder that is a data set may be written to. */
 export async function requireFree(out: string, replace: boolean): Promise<void> {
-  const names = await readdir(out).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === 'ENOENT') return [];
-    return ioError(out, 'a new folder')(error);
-  });
+  const names = await namesIn(out);
   if (names.length === 0) return;
   const isDataSet = names.includes(manifestName);
   const what = isDataSet ? 'another data set' : 'one with files in it';
@@ -114,4 +111,14 @@ function requireWhole(name: string, value: number, least: number): void {
 
 function invalid(message: string): LdlmError {
   return new LdlmError('ERR_LDLM_INVALID_ARGUMENT', message);
+}
+
+/** What a run leaves in its work folder. */
+const ownName = /^(manifest\.json|state\.json|tokenizer\.json|tokenizer_config\.json|digests\.bin|validation|shard-\d{5}(\.\w+)?\.bin)(\.[0-9a-f]+\.tmp)?$/;
+
+/** An unfinished run may be continued or dropped; what somebody else keeps under its name may not be lost. */
+export async function requireOwnWork(work: string): Promise<void> {
+  const foreign = (await namesIn(work)).find((name) => !ownName.test(name) && !name.startsWith(lockName));
+  if (foreign === undefined) return;
+  throw new LdlmError('ERR_LDLM_IO', `${work} must be free for the unfinished data set, got a folder with other files in it (${foreign}); move them or choose another --out`);
 }

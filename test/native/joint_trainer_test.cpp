@@ -6,7 +6,10 @@
 #include <filesystem>
 
 #include "generate/generate.h"
+#include "golden_models.h"
+#include "io/safetensors.h"
 #include "support.h"
+#include "temporary_folder.h"
 #include "train/diverged_error.h"
 
 namespace ldlm {
@@ -293,8 +296,8 @@ TEST(JointTrainer, Bf16ProductsTrainLikeFp32Ones) {
   }
 }
 
-TEST(JointTrainer, StopsAtANonFiniteLossAndKeepsTheParameters) {
-  auto trainer = ready_trainer();
+TEST(JointTrainer, StopsAtANonFiniteLossAndKeepsTheParametersAndWhatElseACheckpointHolds) {
+  auto trainer = ready_trainer(full_config());
   trainer->step(batch_of(0));
   {
     at::NoGradGuard no_grad;
@@ -308,6 +311,37 @@ TEST(JointTrainer, StopsAtANonFiniteLossAndKeepsTheParameters) {
     EXPECT_NE(std::string(error.what()).find("diffusion loss must be finite"), std::string::npos) << error.what();
   }
   for (const auto& [name, tensor] : weights_of(*trainer)) EXPECT_TRUE(at::equal(tensor, before.at(name))) << name;
+  const test::TemporaryFolder folder;
+  trainer->save(folder.path());
+  const TensorMap saved = read_safetensors(folder / "optimizer.safetensors");
+  EXPECT_TRUE(saved.contains("loss_weighting.loss_sum"));
+  for (const auto& [name, tensor] : saved) EXPECT_TRUE(at::isfinite(tensor).all().item<bool>()) << name;
+  for (const double sum : trainer->timesteps().state().loss_sum) EXPECT_TRUE(std::isfinite(sum));
+}
+
+// A language model large enough for operators to share the work among threads, over rows whose number no register divides.
+TEST(JointTrainer, MeasuresTheSameStatisticsWithAnyNumberOfCores) {
+  const int64_t rows = 2 * 333, length = test::kGpt2.config.positions;
+  JointTrainerConfig config = small_config();
+  config.model.max_length = config.model.latents = length;
+  config.model.hidden_width = test::kGpt2.config.hidden_width, config.model.vocabulary = test::kGpt2.config.vocabulary;
+  config.train.batch = rows, config.encoder_layer = 1;
+  const std::shared_ptr<const PretrainedEncoder> encoder = load_pretrained_encoder(test::kGpt2.folder(), test::kGpt2.config, at::kCPU);
+  auto generator = at::detail::createCPUGenerator(3);
+  const Batch batch = {at::randint(0, 101, {rows, length}, generator, at::TensorOptions(at::kLong)), at::full({rows}, length, at::kLong)};
+  const auto statistics_with = [&](int threads) {
+    const test::TemporaryFolder folder;
+    at::set_num_threads(threads);
+    JointTrainer trainer(config, encoder, at::kCPU);
+    trainer.observe_statistics(batch);
+    trainer.finish_statistics();
+    trainer.save(folder.path());
+    return read_safetensors(folder / "model.safetensors").at("feature_statistics.mean").clone();
+  };
+  const int threads = at::get_num_threads();
+  const Tensor alone = statistics_with(1);
+  for (const int several : {2, 5}) EXPECT_TRUE(at::equal(statistics_with(several), alone)) << several;
+  at::set_num_threads(threads);
 }
 
 TEST(JointTrainer, RefusesABatchOfAnotherShape) {

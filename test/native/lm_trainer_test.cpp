@@ -175,6 +175,21 @@ TEST(LmTrainer, NamesALossThatIsNotFiniteAndKeepsTheParameters) {
   EXPECT_EQ(trainer.steps_done(), 0);
 }
 
+TEST(LmTrainer, NamesAGradientThatIsNotFiniteAndKeepsTheParameters) {
+  const Rows rows = counting_rows(4);
+  LmTrainer trainer(kTiny, kTrain), twin(kTiny, kTrain);
+  for (auto* each : {&trainer, &twin}) {
+    at::NoGradGuard no_grad;
+    // The loss is finite with such logits, the square of its gradient is not.
+    Tensor gain = each->model().network.final_norm.weight;
+    gain.fill_(1e30f);
+  }
+  const std::string message = test::error_of<DivergedError>([&] { trainer.step(rows.ids, rows.lengths); });
+  EXPECT_NE(message.find("the gradient must be finite, got "), std::string::npos) << message;
+  EXPECT_TRUE(same_parameters(trainer, twin));
+  EXPECT_EQ(trainer.steps_done(), 0);
+}
+
 TEST(LmTrainer, RefusesBatchesAndConfigurationsThatMeanNothing) {
   LmTrainer trainer(kTiny, kTrain);
   const Tensor ids = at::zeros({2, 5}, at::kLong);

@@ -160,6 +160,16 @@ TEST(Gelu, KernelIsAsGoodAsTheReferenceOnOddSizes) {
   EXPECT_EQ(gelu_tanh(at::ones({0, 8})).numel(), 0);
 }
 
+TEST(Gelu, DoesNotDependOnTheThreads) {
+  const Tensor x = 3 * at::randn({1 << 17 | 37});
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const Tensor alone = gelu_tanh(x);
+  at::set_num_threads(5);
+  EXPECT_TRUE(at::equal(gelu_tanh(x), alone));
+  at::set_num_threads(threads);
+}
+
 TEST(Adaln, HasItsClosedForm) {
   const Tensor y = adaln(at::tensor({1.0f, 3.0f}).view({1, 1, 2}), at::tensor({5.0f, 0.0f}).view({1, 1, 2}), at::tensor({0.0f, 1.0f}).view({1, 1, 2}), 0);
   EXPECT_NEAR(y[0][0][0].item<float>(), 4, 1e-6);

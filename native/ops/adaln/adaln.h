@@ -3,7 +3,7 @@
 //   shift, scale  [B, 1, C] or [1, 1, C], same dtype
 //   y             [B, N, C]
 // Differentiable in all three. Saves x, scale and mean and 1/deviation [B, N] in fp32. CPU kernel: fp32, x contiguous, shift and scale of
-// every sample dense, so slices of a fused projection; everything else takes the reference. See docs/log.md for the gain.
+// every sample dense, so slices of a fused projection; GPU kernel: row_norm; everything else takes the reference. See docs/log.md for the gain.
 #pragma once
 
 #include "torch.h"

@@ -37,7 +37,7 @@ void for_each_head(const Tensor& qkv, const Tensor& context, const AttentionOpti
   });
 }
 
-// A thread's scratch, kept between calls: at most a few MB, at kLongest.
+// A thread's scratch, kept between calls: at most 16 MB, at kLongest.
 float* scratch_of(int64_t count) {
   thread_local std::vector<float> scratch;
   if (static_cast<int64_t>(scratch.size()) < count) scratch.resize(static_cast<size_t>(count));

@@ -4,7 +4,7 @@
 //   y        [B, N, C]
 // On the way, where the options say so, q and k of every head take an RMS norm with a gain and a rotary turn by their position.
 // Differentiable in qkv, context and the gains. Saves its inputs, y and the log of each softmax's sum [B, heads, N]. CPU kernel: fp32,
-// contiguous inputs; what a head computes depends on its own sample only. Everything else takes the reference, libtorch's
+// contiguous inputs; what a head computes depends on its own sample only. GPU: attention_cuda.h. Everything else takes the reference, libtorch's
 // scaled_dot_product_attention. See docs/log.md for the gain.
 #pragma once
 

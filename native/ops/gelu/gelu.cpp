@@ -1,5 +1,8 @@
 #include "ops/gelu/gelu.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "ops/fast_paths.h"
 #include "ops/gelu/gelu_cpu.h"
 #include "ops/linear/linear.h"
@@ -10,13 +13,18 @@ namespace ldlm {
 
 namespace {
 
-constexpr int64_t kGrain = 1 << 15;
+// Threads get whole runs of this many numbers: what is left of a vector register rounds otherwise, so only the end of all may be ragged.
+constexpr int64_t kRun = 64, kGrain = (1 << 15) / kRun;
+
+void for_each_range(int64_t count, const std::function<void(int64_t begin, int64_t length)>& work) {
+  at::parallel_for(0, (count + kRun - 1) / kRun, kGrain, [&](int64_t begin, int64_t end) { work(begin * kRun, std::min(end * kRun, count) - begin * kRun); });
+}
 
 Tensor run_forward(const Tensor& x) {
   Tensor y = at::empty_like(x);
   const float* in = x.const_data_ptr<float>();
   float* out = y.mutable_data_ptr<float>();
-  at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) { gelu_forward(in + begin, out + begin, end - begin); });
+  for_each_range(x.numel(), [&](int64_t begin, int64_t length) { gelu_forward(in + begin, out + begin, length); });
   return y;
 }
 
@@ -33,7 +41,7 @@ class GeluFunction : public torch::autograd::Function<GeluFunction> {
     Tensor dx = at::empty_like(x);
     const float *in = x.const_data_ptr<float>(), *grad = dy.const_data_ptr<float>();
     float* out = dx.mutable_data_ptr<float>();
-    at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) { gelu_backward(in + begin, grad + begin, out + begin, end - begin); });
+    for_each_range(x.numel(), [&](int64_t begin, int64_t length) { gelu_backward(in + begin, grad + begin, out + begin, length); });
     return {dx};
   }
 };

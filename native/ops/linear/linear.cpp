@@ -90,7 +90,6 @@ bool multiplies_in_bf16(const Tensor& x, const Tensor& weight_OI) {
 
 Bf16Products::Bf16Products(bool enabled) : before_(bf16_products) { bf16_products = bf16_products || enabled; }
 Bf16Products::~Bf16Products() { bf16_products = before_; }
-bool Bf16Products::enabled() { return bf16_products; }
 
 bool Bf16Products::supported() {
 #if defined(__x86_64__)

@@ -19,7 +19,6 @@ class Bf16Products {
   ~Bf16Products();
   Bf16Products(const Bf16Products&) = delete;
   Bf16Products& operator=(const Bf16Products&) = delete;
-  static bool enabled();
   // Whether this CPU multiplies bf16 itself (AVX512-BF16), which alone makes it faster.
   static bool supported();
 

@@ -2,8 +2,8 @@
 //   x     [..., C]  any dtype; normalised over the last dimension
 //   gain  [C]       same dtype, or undefined for none
 //   y     like x, contiguous
-// Differentiable in both. Saves x, gain and 1/rms [rows] in fp32. CPU kernel: fp32, last dimension dense; everything else, and every
-// other device, takes the reference. libtorch's CPU path is a chain of eight operators: see bench/results for the gain.
+// Differentiable in both. Saves x, gain and 1/rms [rows] in fp32. CPU kernel: fp32, last dimension dense; GPU kernel:
+// row_norm; everything else takes the reference. libtorch's CPU path is a chain of eight operators: see bench/results for the gain.
 #pragma once
 
 #include "torch.h"
