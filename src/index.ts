@@ -1,8 +1,8 @@
 // The public names of the package. What is not here is private. Importing this loads no native code.
 
 export { LdlmError, type LdlmErrorCode } from './api/errors.js';
-export { LDLM, type LoadOptions, type Reconstruction, type Sample, type SamplePreview, type SampleStats } from './api/ldlm.js';
-export { type LmConfig, type LmProgress, type LmResult, lmDefaults, pretrainLm } from './api/lm_pretrainer.js';
+export { LDLM, type LoadOptions, type Reconstruction, type Sample, type SampleBatch, type SamplePreview, type SampleStats } from './api/ldlm.js';
+export { type LmConfig, type LmPretrainOptions, type LmProgress, type LmResult, lmDefaults, pretrainLm } from './api/lm_pretrainer.js';
 export type { ParameterCounts } from './api/native_types.js';
 export { PretrainedEncoder } from './api/pretrained_encoder.js';
 export { type GridName, type SampleOptions, type SamplerName, samplers } from './api/sample_options.js';

@@ -10,7 +10,7 @@ import { loadNative } from './native.js';
 import type { NativeModel } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
 import { type Checkpoint, openCheckpoint, tokenizerOf } from './run_folder.js';
-import { cutAtEnd, toSamples } from './sample_rows.js';
+import { cutAtEnd, textsOf, toSamples } from './sample_rows.js';
 import { checkStagger, resolveGrid, resolveSampleOptions, type SampleOptions, type ResolvedSampleOptions } from './sample_options.js';
 
 export interface Sample {
@@ -20,6 +20,13 @@ export interface Sample {
   text: string;
   /** Token ids up to the first end of text (padded data), or all of them. */
   ids: number[];
+}
+
+/** Samples that were made together. */
+export interface SampleBatch {
+  samples: Sample[];
+  /** Evaluations of the denoiser per sample. */
+  evaluations: number;
 }
 
 export interface SampleStats {
@@ -117,19 +124,24 @@ export class LDLM implements AsyncDisposable {
 
   /** Samples `count` texts, in batches. The texts do not depend on the size of the batches. */
   async sample(options: SampleOptions): Promise<{ samples: Sample[]; texts: string[]; stats: SampleStats }> {
-    const resolved = resolveSampleOptions(options);
+    const { count } = resolveSampleOptions(options);
     const start = performance.now();
     const samples: Sample[] = [];
     let evaluations = 0;
-    for (let first = 0; first < resolved.count; first += resolved.batch) {
-      const result = await this.sampleBatch(resolved, first, 0, null);
-      evaluations = result.evaluations;
-      samples.push(...result.samples);
-      options.onProgress?.(samples.length, resolved.count);
+    for await (const batch of this.sampleBatches(options)) {
+      evaluations = batch.evaluations;
+      samples.push(...batch.samples);
+      options.onProgress?.(samples.length, count);
     }
     const seconds = (performance.now() - start) / 1000;
     const tokensPerSecond = (samples.length * this.config.model.maxLength) / seconds;
     return { samples, texts: samples.map((s) => s.text), stats: { count: samples.length, evaluations, seconds, tokensPerSecond } };
+  }
+
+  /** The same, each batch as soon as it is there, so that no more than one is held. */
+  async *sampleBatches(options: SampleOptions): AsyncGenerator<SampleBatch, void, undefined> {
+    const resolved = resolveSampleOptions(options);
+    for (let first = 0; first < resolved.count; first += resolved.batch) yield await this.sampleBatch(resolved, first, 0, null);
   }
 
   /** One batch of `count` texts, with the estimate decoded every `previewEvery` evaluations (default 8). */
@@ -164,13 +176,17 @@ export class LDLM implements AsyncDisposable {
 
   /**
    * Text to latents and back. Needs the frozen LM at `config.encoder.source`.
-   * @param options.noise deviation of the noise added to the latents (default 0)
+   * @param options.noise deviation of the noise added to the latents, >= 0 (default 0)
+   * @param options.seed of that noise, 0 to 2^53 - 1 (default 0)
    */
   async reconstruct(texts: readonly string[], options: { noise?: number; seed?: number } = {}): Promise<Reconstruction[]> {
     this.encoder ??= await this.loadEncoder();
     const { encoder } = this;
     const layer = hiddenStateIndex(this.config.encoder.layer, encoder.shape);
     const L = this.config.model.maxLength;
+    const { noise = 0, seed = 0 } = options;
+    if (!(noise >= 0 && Number.isFinite(noise))) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `noise must be a number >= 0, got ${String(noise)}`);
+    if (!Number.isSafeInteger(seed) || seed < 0) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `seed must be a whole number >= 0, got ${String(seed)}`);
     const endId = this.tokenizer.endId;
     const results: Reconstruction[] = [];
     for (const text of texts) {
@@ -181,12 +197,12 @@ export class LDLM implements AsyncDisposable {
       const ids = new Int32Array(L);
       ids.set(real);
       const back = await callNative(() =>
-        this.native.reconstruct(encoder.native, layer, ids, Int32Array.of(real.length), options.noise ?? 0, options.seed ?? 0),
+        this.native.reconstruct(encoder.native, layer, ids, Int32Array.of(real.length), noise, seed),
       );
       const correct = real.filter((id, i) => back[i] === id).length;
       results.push({
         text,
-        reconstructed: await this.tokenizer.decode(cutAtEnd([...back.subarray(0, real.length)], this.endOfRow)),
+        reconstructed: (await textsOf([cutAtEnd([...back.subarray(0, real.length)], this.config.data.packing, endId)], this.tokenizer))[0]!,
         accuracy: correct / real.length,
       });
     }
@@ -222,13 +238,13 @@ export class LDLM implements AsyncDisposable {
     first: number,
     previewEvery: number,
     onEvaluation: ((step: number, ids: Int32Array | null) => void) | null,
-  ): Promise<{ samples: Sample[]; evaluations: number }> {
+  ): Promise<SampleBatch> {
     const { steps, sampler, eta, temperature, grid, seed, signal } = options;
     checkStagger(this.config.model, sampler);
     const count = Math.min(options.batch, options.count - first);
     const token = nextToken++;
     const abort = (): void => this.native.abort(token);
-    if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'sampling was aborted before it began');
+    if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', `sampling was stopped after ${first} of ${options.count} texts`);
     const uniformGrid = resolveGrid(grid, this.config.model) === 'uniform';
     const request = { firstIndex: first, count, steps, sampler, eta, temperature, uniformGrid, uMin: LAST_SCHEDULE_TIME, seed, previewEvery };
     const running = callNative(() => this.native.sample(request, token, onEvaluation));
@@ -242,12 +258,7 @@ export class LDLM implements AsyncDisposable {
   }
 
   private toSamples(ids: Int32Array, { seed }: ResolvedSampleOptions, first: number): Promise<Sample[]> {
-    const { tokenizer, endOfRow: endId } = this;
-    return toSamples(ids, { length: this.config.model.maxLength, endId, tokenizer, seed, first });
-  }
-
-  /** The token that ends a row: padded data hold one document a row, wrapped rows may hold several. */
-  private get endOfRow(): number | null {
-    return this.config.data.packing === 'pad' ? this.tokenizer.endId : null;
+    const { model, data } = this.config;
+    return toSamples(ids, { length: model.maxLength, packing: data.packing, tokenizer: this.tokenizer, seed, first });
   }
 }

@@ -73,7 +73,7 @@ export async function* pretrainLm(
 ): AsyncGenerator<LmProgress, LmResult, undefined> {
   const { data, tokenizer, out, replace = false, signal } = options;
   checkLm(config);
-  if (!replace) await requireEmpty(out, 'replace the model in it (--force)');
+  if (!replace) await requireEmpty(out, 'replace the model in it (--force; in programs replace: true)');
   if (data.rows < 2) throw new LdlmError('ERR_LDLM_CONFIG', `the data must hold at least 2 rows of ${data.length} tokens, got ${data.rows}. Give more text or a smaller --length`);
   const held = Math.min(LARGEST_VALIDATION, Math.max(1, Math.floor(data.rows / 50)));
   const training: Shards = Object.create(data, { rows: { value: data.rows - held } }) as Shards;

@@ -87,7 +87,11 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 async function readCheckpoint(folder: string): Promise<Checkpoint> {
-  const config = parseConfig(withLaterFields(await readJson(join(folder, 'config.json'))));
+  const written = await readJson(join(folder, 'config.json'));
+  if ((written as { kind?: unknown } | null)?.kind !== undefined) {
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `the model must be an LDLM, got a baseline in ${folder}. Use ldlm baseline sample, or ldlm eval`);
+  }
+  const config = parseConfig(withLaterFields(written));
   const state = stateShape.safeParse(await readJson(join(folder, 'state.json')));
   if (!state.success) {
     throw new LdlmError('ERR_LDLM_IO', `${join(folder, 'state.json')} must be the state of a checkpoint: ${z.prettifyError(state.error)}`);
@@ -139,8 +143,12 @@ export async function writeCheckpointFolder<State extends { step: number }>(
     await writeJson(join(temporary, 'state.json'), state);
     await log?.(state).catch((error: unknown) => void (unlogged = error));
     const folder = checkpointFolder(run, state.step);
-    await syncAndRename(temporary, folder, { replace: true });
-    await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${state.step}\n`);
+    if ((await latestFolder(run)) === folder && (await exists(join(folder, 'state.json')))) {
+      await rm(temporary, { recursive: true }); // saved twice: the same, and replacing it would leave a moment without a checkpoint
+    } else {
+      await syncAndRename(temporary, folder, { replace: true });
+      await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${state.step}\n`);
+    }
     await dropOlderCheckpoints(run, state.step, config.train.keepCheckpoints ?? Infinity);
     if (unlogged !== undefined) throw unlogged;
     return folder;

@@ -3,18 +3,36 @@
 import type { Tokenizer } from '../data/tokenizer.js';
 import type { Sample } from './ldlm.js';
 
-/** Cuts a row at its first end token; null: rows may hold several documents, and are not cut. */
-export function cutAtEnd(ids: number[], endId: number | null): number[] {
-  const end = endId === null ? -1 : ids.indexOf(endId);
+/** [a, b, end, c] -> [[a, b], [c]] */
+export function splitAtEnds(ids: readonly number[], endId: number | null): number[][] {
+  const pieces: number[][] = [[]];
+  for (const id of ids) {
+    if (id === endId) pieces.push([]);
+    else pieces.at(-1)!.push(id);
+  }
+  return pieces;
+}
+
+/** Cuts a row at its first end token where rows hold one document; wrapped rows may hold several, and are not cut. */
+export function cutAtEnd(ids: number[], packing: 'wrap' | 'pad', endId: number | null): number[] {
+  const end = packing === 'pad' && endId !== null ? ids.indexOf(endId) : -1;
   return end < 0 ? ids : ids.slice(0, end);
+}
+
+/** The texts of rows: documents of one row stand on lines of their own. */
+export async function textsOf(rows: readonly (readonly number[])[], tokenizer: Tokenizer): Promise<string[]> {
+  const documents = rows.map((ids) => splitAtEnds(ids, tokenizer.endId).filter((piece) => piece.length > 0));
+  const texts = await tokenizer.decodeBatch(documents.flat());
+  let next = 0;
+  return documents.map((pieces) => pieces.map(() => texts[next++]!).join('\n'));
 }
 
 /** ids, row-major [rows, length]; the first row is sample number `first`. */
 export async function toSamples(
   ids: Int32Array,
-  { length, endId, tokenizer, seed, first }: { length: number; endId: number | null; tokenizer: Tokenizer; seed: number; first: number },
+  { length, packing, tokenizer, seed, first }: { length: number; packing: 'wrap' | 'pad'; tokenizer: Tokenizer; seed: number; first: number },
 ): Promise<Sample[]> {
-  const rows = Array.from({ length: ids.length / length }, (_, row) => cutAtEnd([...ids.subarray(row * length, (row + 1) * length)], endId));
-  const texts = await tokenizer.decodeBatch(rows);
+  const rows = Array.from({ length: ids.length / length }, (_, row) => cutAtEnd([...ids.subarray(row * length, (row + 1) * length)], packing, tokenizer.endId));
+  const texts = await textsOf(rows, tokenizer);
   return rows.map((row, i) => ({ index: first + i, seed, text: texts[i]!, ids: row }));
 }

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { callNative } from '../api/call_native.js';
 import { LdlmError } from '../api/errors.js';
-import type { Sample, SampleStats } from '../api/ldlm.js';
+import type { Sample, SampleBatch, SampleStats } from '../api/ldlm.js';
 import { tokenizerOf } from '../api/run_folder.js';
 import { toSamples } from '../api/sample_rows.js';
 import { Tokenizer } from '../data/tokenizer.js';
@@ -25,6 +25,15 @@ export interface BaselineSampleOptions {
 }
 
 const DEFAULT_STEPS = 128;
+
+function resolve({ count = 1, steps = DEFAULT_STEPS, seed = 0, batch = 32 }: BaselineSampleOptions): { count: number; steps: number; seed: number; batch: number } {
+  for (const [name, value, least] of [['count', count, 1], ['steps', steps, 1], ['seed', seed, 0], ['batch', batch, 1]] as const) {
+    if (Number.isSafeInteger(value) && value >= least) continue;
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${name} must be a whole number >= ${least}, got ${String(value)}`);
+  }
+  return { count, steps, seed, batch };
+}
+
 let nextToken = 1;
 
 /**
@@ -69,27 +78,31 @@ export class BaselineModel implements AsyncDisposable {
 
   /** Samples `count` texts, in batches. The texts do not depend on the size of the batches (of ar: but for the rounding of products). */
   async sample(options: BaselineSampleOptions = {}): Promise<{ samples: Sample[]; texts: string[]; stats: SampleStats }> {
-    const { count = 1, steps = DEFAULT_STEPS, seed = 0, batch = 32 } = options;
-    for (const [name, value, least] of [['count', count, 1], ['steps', steps, 1], ['seed', seed, 0], ['batch', batch, 1]] as const) {
-      if (!Number.isSafeInteger(value) || value < least) {
-        throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${name} must be a whole number >= ${least}, got ${String(value)}`);
-      }
-    }
-    const { tokenizer, config: { kind, model, data } } = this;
-    const endId = data.packing === 'pad' ? this.checkpoint.state.endId : null;
+    const { count } = resolve(options);
     const start = performance.now();
     const samples: Sample[] = [];
     let evaluations = 0;
-    for (let first = 0; first < count; first += batch) {
-      const size = Math.min(batch, count - first);
-      const result = await this.sampleBatch({ firstIndex: first, count: size, steps, seed }, options.signal);
-      evaluations += result.evaluations * (kind === 'ar' ? size : 1); // of ar they are those of all rows at once
-      samples.push(...(await toSamples(result.ids, { length: model.maxLength, endId, tokenizer, seed, first })));
+    for await (const batch of this.sampleBatches(options)) {
+      evaluations += batch.evaluations * batch.samples.length;
+      samples.push(...batch.samples);
       options.onProgress?.(samples.length, count);
     }
     const seconds = (performance.now() - start) / 1000;
-    const tokensPerSecond = (samples.length * model.maxLength) / seconds;
+    const tokensPerSecond = (samples.length * this.config.model.maxLength) / seconds;
     return { samples, texts: samples.map((s) => s.text), stats: { count, evaluations: evaluations / count, seconds, tokensPerSecond } };
+  }
+
+  /** The same, each batch as soon as it is there, so that no more than one is held. */
+  async *sampleBatches(options: BaselineSampleOptions = {}): AsyncGenerator<SampleBatch, void, undefined> {
+    const { count, steps, seed, batch } = resolve(options);
+    const { tokenizer, config: { kind, model, data: { packing } } } = this;
+    for (let first = 0; first < count; first += batch) {
+      if (options.signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', `sampling was stopped after ${first} of ${count} texts`);
+      const size = Math.min(batch, count - first);
+      const { ids, evaluations } = await this.sampleBatch({ firstIndex: first, count: size, steps, seed }, options.signal);
+      const samples = await toSamples(ids, { length: model.maxLength, packing, tokenizer, seed, first });
+      yield { samples, evaluations: evaluations / (kind === 'ar' ? 1 : size) };
+    }
   }
 
   async dispose(): Promise<void> {
@@ -101,7 +114,6 @@ export class BaselineModel implements AsyncDisposable {
   }
 
   private async sampleBatch(part: { firstIndex: number; count: number; steps: number; seed: number }, signal: AbortSignal | undefined) {
-    if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'sampling was aborted before it began');
     const token = nextToken++;
     const abort = (): void => this.native.abort(token);
     const request = { ...part, stopAtEnd: this.config.data.packing === 'pad', stepwise: false, stride: 1 };

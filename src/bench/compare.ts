@@ -1,6 +1,7 @@
 // Times systems in one run: rounds in turns (A, B, A, B, ...), so that what else the machine does hits all alike, and the machine's limits
 // measured in every round. Ratios and shares are taken within a round.
 
+import { LdlmError } from '../api/errors.js';
 import type { MachineRates, NativeProfileEntry } from '../api/native_types.js';
 import { ldlm, machine, type System } from './systems.js';
 import { median, type Spread, spread } from './statistics.js';
@@ -96,7 +97,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   };
   let done = 0;
   const report = (what: string): void => {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', 'the comparison was stopped; nothing was written');
     options.onProgress?.(done++, what);
   };
   try {

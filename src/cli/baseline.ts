@@ -9,12 +9,11 @@ import { BaselineModel } from '../baselines/model.js';
 import { BaselineTrainer } from '../baselines/trainer.js';
 import { resolveEncoder } from '../config/encoders.js';
 import { type PresetName, presetNames, presets } from '../config/presets.js';
-import { writeFileAtomic } from '../data/atomic.js';
 import { openShards } from '../data/shards.js';
 import { interruptible } from './interrupt.js';
 import { checkUsage, gather, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
-import { formatSample } from './sample.js';
+import { formatOption, type SampleFormat, writeSamples } from './sample_output.js';
 
 interface TrainFlags {
   kind: BaselineKind;
@@ -38,7 +37,7 @@ interface SampleFlags {
   seed: number;
   batch: number;
   raw: boolean;
-  format: 'text' | 'jsonl';
+  format: SampleFormat;
   out?: string;
 }
 
@@ -84,7 +83,7 @@ export function baselineCommand(): Command {
     .option('--seed <n>', 'seed of all random numbers', wholeNumber(0), 0)
     .option('--batch <n>', 'texts at once', wholeNumber(1), 32)
     .option('--raw', 'the weights of the last step instead of their average', false)
-    .addOption(new Option('--format <name>', 'text: one a line; jsonl: {"index","seed","text","ids"}').choices(['text', 'jsonl']).default('text'))
+    .addOption(formatOption())
     .option('--out <file>', 'write there instead of stdout')
     .addOption(threadsOption())
     .addHelpText('after', sampleExamples)
@@ -133,15 +132,10 @@ async function trainWithProgress(trainer: BaselineTrainer, { minutes, cpuMinutes
 async function runSampling({ model: path, count, steps, seed, batch, raw, format, out }: SampleFlags): Promise<void> {
   await interruptible('Stopping after the current evaluation.', async (signal) => {
     await using model = await BaselineModel.load(path, { weights: raw ? 'raw' : 'ema' });
-    const progress = createProgress({ total: count, unit: 'texts', label: 'sampling' });
-    const onProgress = (done: number): void => progress.update(done);
-    const { samples, stats } = await model.sample({ count, steps, seed, batch, signal, onProgress }).finally(() => progress.stop());
-    const lines = samples.map((sample) => formatSample(sample, format) + '\n').join('');
-    if (out) await writeFileAtomic(out, lines);
-    else process.stdout.write(lines);
+    const { evaluations, seconds } = await writeSamples(model.sampleBatches({ count, steps, seed, batch, signal }), { count, format, out });
     process.stderr.write(
-      `${count} texts, ${stats.evaluations.toFixed(1)} evaluations each (${model.config.kind}), ${stats.seconds.toFixed(2)} s from noise to text, ` +
-        `${Math.round(stats.tokensPerSecond)} tokens/s, seed ${seed}\n`,
+      `${count} texts, ${evaluations.toFixed(1)} evaluations each (${model.config.kind}), ${seconds.toFixed(2)} s from noise to text, ` +
+        `${Math.round((count * model.config.model.maxLength) / seconds)} tokens/s, seed ${seed}\n`,
     );
   });
 }

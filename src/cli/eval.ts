@@ -58,7 +58,7 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
   await using model = (await isBaseline(flags.model)) ? await BaselineModel.load(flags.model, { weights }) : await LDLM.load(flags.model, { device: flags.device, dtype: flags.dtype, weights });
   await using scorer = await loadScorer(flags, flags.device, signal);
   const stages = progressOfStages();
-  const { results, samples } = await evaluate(model, {
+  const { results } = await evaluate(model, {
     ...options,
     protocols,
     ...(scorer ? { scorer } : {}),
@@ -66,10 +66,11 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
     ...(flags.training ? { training: tokenRows(flags.training, flags.column, model.tokenizer) } : {}),
     signal,
     stateRefusals: true,
+    // Before they are judged, which may take long, be stopped or fail.
+    onSamples: (samples) => writeFileAtomic(join(flags.out, 'samples.jsonl'), samples.map((sample) => JSON.stringify(sample) + '\n')),
     onProgress: stages.update,
   }).finally(stages.stop);
   const json = JSON.stringify({ results }, null, 2) + '\n';
-  await writeFileAtomic(join(flags.out, 'samples.jsonl'), samples.map((sample) => JSON.stringify(sample) + '\n').join(''));
   await writeFileAtomic(join(flags.out, 'eval.json'), json);
   process.stdout.write(flags.json ? json : table(results));
   process.stderr.write(`written: ${join(flags.out, 'eval.json')}, ${join(flags.out, 'samples.jsonl')}\n`);

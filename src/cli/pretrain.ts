@@ -66,7 +66,7 @@ export function pretrainCommand(): Command {
 
 async function run(flags: PretrainFlags, command: Command): Promise<void> {
   checkUsage(command, () => checkLm(flags));
-  if (!flags.force) await requireEmpty(flags.out, 'replace the model in it (--force)'); // before the tokenizer is trained
+  if (!flags.force) await requireEmpty(flags.out, 'replace the model in it (--force; in programs replace: true)'); // before the tokenizer is trained
   const work = await mkdtemp(join(tmpdir(), 'ldlm-pretrain-'));
   try {
     await interruptible('Stopping; nothing is written.', async (signal) => {

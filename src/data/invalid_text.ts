@@ -14,7 +14,7 @@ export function repairText(text: string, wasUtf8: boolean, place: string, invali
   const hasNul = text.includes('\0');
   if (wasUtf8 && !hasNul && text.isWellFormed()) return { text, repaired: false };
   if (invalid === 'replace') return { text: text.toWellFormed().replaceAll('\0', '\ufffd'), repaired: true };
-  const choice = "or choose replacement characters (--invalid-utf8 replace, invalidUtf8: 'replace')";
+  const choice = "or have it replaced (ldlm prepare and pretrain: --invalid-utf8 replace; in programs invalidUtf8: 'replace')";
   if (hasNul) throw new LdlmError('ERR_LDLM_IO', `${place} must be text, got a NUL byte: is this a binary or UTF-16 file? Convert it, ${choice}`);
   const got = wasUtf8 ? 'half of a surrogate pair' : 'other bytes';
   throw new LdlmError('ERR_LDLM_IO', `${place} must be UTF-8 text, got ${got}; convert the file first (iconv), ${choice}`);

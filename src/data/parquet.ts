@@ -68,10 +68,10 @@ function findColumn(metadata: FileMetaData, column: string, path: string): Omit<
   const child = schema.children.find(({ element }) => element.name === column);
   if (!child) {
     const names = schema.children.map(({ element }) => element.name).join(', ');
-    throw new LdlmError('ERR_LDLM_IO', `${path} must have the column '${column}', got the columns ${names}; pick one with --column`);
+    throw new LdlmError('ERR_LDLM_IO', `${path} must have the column '${column}', got the columns ${names}; pick one (--column, where the command has it; in programs column)`);
   }
   if (child.children.length > 0 || child.element.repetition_type === 'REPEATED') {
-    throw new LdlmError('ERR_LDLM_IO', `${path} must have one text a row in the column '${column}', got lists or records; pick another with --column`);
+    throw new LdlmError('ERR_LDLM_IO', `${path} must have one text a row in the column '${column}', got lists or records; pick another (--column, where the command has it; in programs column)`);
   }
   const parsers = { ...DEFAULT_PARSERS, stringFromBytes: (bytes: Uint8Array) => bytes, jsonFromBytes: (bytes: Uint8Array) => bytes };
   return { pathInSchema: [column], element: child.element, schemaPath: getTreePath(schema, [column]), parsers, compressors };

@@ -102,7 +102,7 @@ function parseLine(line: Line, place: string): Record<string, unknown> {
 function textOf(row: Record<string, unknown>, place: string, column: string): string {
   if (!Object.hasOwn(row, column)) {
     const names = Object.keys(row).slice(0, 50).join(', ') || 'none';
-    throw new LdlmError('ERR_LDLM_IO', `${place} must have the column '${column}', got the columns ${names}; pick one with --column`);
+    throw new LdlmError('ERR_LDLM_IO', `${place} must have the column '${column}', got the columns ${names}; pick one (--column, where the command has it; in programs column)`);
   }
   const text = row[column];
   if (typeof text === 'string') return text;

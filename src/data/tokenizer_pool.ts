@@ -58,6 +58,7 @@ const resourceLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 1
 class WorkerPool implements TokenizerPool {
   readonly depth: number;
   private readonly threads: { worker: Worker; waiting: Waiting[] }[];
+  private failure: LdlmError | undefined;
   private readonly restore: () => void;
 
   constructor({ json, kind }: Tokenizer, workers: number, wide: boolean) {
@@ -69,7 +70,8 @@ class WorkerPool implements TokenizerPool {
       const worker = new Worker(file, { workerData: { json, kind, wide }, execArgv: [], resourceLimits });
       const thread = { worker, waiting: [] as Waiting[] };
       const fail = (cause: unknown): void => {
-        for (const { reject } of thread.waiting.splice(0)) reject(new LdlmError('ERR_LDLM_STATE', `a tokenizer thread must stay alive, got: ${String(cause)}`, { cause }));
+        this.failure ??= new LdlmError('ERR_LDLM_STATE', `a tokenizer thread must stay alive, got: ${String(cause)}`, { cause });
+        for (const { reject } of thread.waiting.splice(0)) reject(this.failure);
       };
       worker.on('message', (answer: WorkerAnswer) => {
         const { resolve, reject } = thread.waiting.shift()!;
@@ -83,6 +85,7 @@ class WorkerPool implements TokenizerPool {
   }
 
   encode(texts: string[]): Promise<EncodedTexts> {
+    if (this.failure) return Promise.reject(this.failure); // a dead thread would never answer
     const thread = this.threads.reduce((least, other) => (other.waiting.length < least.waiting.length ? other : least));
     return new Promise((resolve, reject) => {
       thread.waiting.push({ resolve, reject });

@@ -34,6 +34,8 @@ export interface EvaluateOptions extends Omit<SampleOptions, 'onProgress'> {
   training?: TokenRows;
   /** A protocol that refuses the samples (none has a token to score, a score is not finite) is stated in its result, instead of thrown. */
   stateRefusals?: boolean;
+  /** Called with the samples before they are judged. */
+  onSamples?: (samples: readonly Sample[]) => Promise<void>;
   /** Called with 'sampling' or the name of a protocol. */
   onProgress?: (stage: string, done: number, total: number) => void;
 }
@@ -65,12 +67,13 @@ interface Input extends Omit<EvaluateOptions, 'protocols'> {
  * const { results } = await evaluate(model, { count: 256, steps: 32, protocols: ['entropy/model-tokens-nats'] });
  */
 export async function evaluate(model: EvaluatedModel, options: EvaluateOptions): Promise<Evaluation> {
-  const { protocols, scorer, reference, onProgress, training: _, stateRefusals, ...sampling } = options;
+  const { protocols, scorer, reference, onProgress, onSamples, training: _, stateRefusals, ...sampling } = options;
   checkRequest({ protocols, count: options.count ?? 1, scorer: scorer !== undefined, references: reference?.length ?? null });
   for (const protocol of protocols) await checkFit(protocol, model, options);
   const conditions = await conditionsOf(model, sampling, scorer);
   const { steps } = conditions; // as recorded: a baseline's own default is another one
   const { samples, texts, stats } = await model.sample({ ...sampling, ...(steps === null ? {} : { steps }), onProgress: (done, total) => onProgress?.('sampling', done, total) });
+  await onSamples?.(samples);
   const ids = samples.map((sample) => sample.ids);
   const results: EvaluationResult[] = [];
   for (const protocol of protocols) {

@@ -1,6 +1,7 @@
 // Samples in the scorer's tokens, for protocols that go through text. The end-of-text token has another name in every tokenizer, so the
 // text is made and tokenized piece by piece between the ends, and the scorer's own end token is put in their place.
 
+import { splitAtEnds } from '../api/sample_rows.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 
 export interface RetokenizeOptions {
@@ -16,19 +17,9 @@ export interface RetokenizeOptions {
 
 /** The model's ids -> text -> the scorer's ids. */
 export async function retokenize(samples: readonly (readonly number[])[], options: RetokenizeOptions): Promise<number[][]> {
-  const pieces = samples.map((ids) => [...split(ids, options.tokenizer.endId), ...(ids.length < options.length ? [[]] : [])]);
+  const pieces = samples.map((ids) => [...splitAtEnds(ids, options.tokenizer.endId), ...(ids.length < options.length ? [[]] : [])]);
   const texts = await options.tokenizer.decodeBatch(pieces.flat());
   const encoded = await options.encode(texts);
   let next = 0;
   return pieces.map((list) => list.flatMap((_, i) => [...(i > 0 ? [options.endId] : []), ...encoded[next++]!]));
-}
-
-/** [a, b, end, c] -> [[a, b], [c]] */
-function split(ids: readonly number[], endId: number | null): number[][] {
-  const pieces: number[][] = [[]];
-  for (const id of ids) {
-    if (id === endId) pieces.push([]);
-    else pieces.at(-1)!.push(id);
-  }
-  return pieces;
 }

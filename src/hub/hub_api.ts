@@ -23,13 +23,13 @@ export function isOffline(): boolean {
   return /^(1|true|yes|on)$/i.test(process.env.HF_HUB_OFFLINE ?? '');
 }
 
-/** The hub cannot be reached: what is in the cache may do instead. */
+/** The hub cannot be asked, or is in no state to answer: what is in the cache may do instead. */
 export class HubUnreachable extends Error {}
 
 /** The commit that the revision stands for now, and the names of all files. */
 export async function askModel({ name, revision }: ModelId): Promise<{ commit: string; files: string[] }> {
   const { modelInfo } = await import('@huggingface/hub').catch((cause: unknown) => {
-    throw new LdlmError('ERR_LDLM_STATE', `the package '@huggingface/hub' must be installed to fetch a model, got: ${String(cause)}. Run npm install @huggingface/hub`, { cause });
+    throw new HubUnreachable("the package '@huggingface/hub', which fetches models, is not installed (npm install @huggingface/hub)", { cause });
   });
   const token = process.env.HF_TOKEN;
   try {
@@ -91,13 +91,14 @@ export async function request(url: string | URL | Request, options: RequestInit 
 }
 
 /** What to do about an answer of 400 or more. */
-export function refused(status: number, what: string, cause?: unknown): LdlmError {
+export function refused(status: number, what: string, cause?: unknown): LdlmError | HubUnreachable {
+  if (status >= 500 || status === 429) return new HubUnreachable(`${endpoint()} answered with status ${status} for ${what}; try again later`, { cause });
   const message =
     status === 401 || status === 403
       ? `${what} must exist on the hub and be open to you, got status ${status} from ${endpoint()}. Check the name; for a private or gated model set HF_TOKEN to a token that may read it`
       : status === 404
         ? `${what} must exist on the hub, got status 404 from ${endpoint()}. Check the name and the revision`
-        : `${what} must be readable on the hub, got status ${status} from ${endpoint()}. Try again later`;
+        : `${what} must be readable on the hub, got status ${status} from ${endpoint()}. Check the name and HF_ENDPOINT`;
   return new LdlmError('ERR_LDLM_IO', message, { cause });
 }
 

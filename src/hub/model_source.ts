@@ -46,6 +46,7 @@ export async function resolveModel(source: string, parts: readonly ModelPart[], 
   try {
     return await fetchModel(id, parts, options);
   } catch (error) {
+    if (options.signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', `the download of '${id.name}' was stopped; what is here is kept, and the same command goes on from there`, { cause: error });
     if (!(error instanceof HubUnreachable)) throw error;
     if (cached) return cached;
     throw notCached(id, `there is no folder '${source}' and ${error.message}`, error);

@@ -1,6 +1,6 @@
 // What a run folder says of the training: configuration, logged steps, timesteps at its checkpoints, warnings.
 
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { latestCheckpoint, openCheckpoint, readMetrics } from '../api/run_folder.js';
 import { LdlmError } from '../api/errors.js';
@@ -39,7 +39,13 @@ export async function readRun(path: string): Promise<RunRecord> {
   const metrics = await readMetrics(path);
   const timesteps: TimestepRecord[] = [];
   for (const step of spread(await checkpointSteps(path, newest.state.step), MOST_CHECKPOINTS)) {
-    const { state } = await openCheckpoint(join(path, 'checkpoints', `step-${step}`));
+    const folder = join(path, 'checkpoints', `step-${step}`);
+    const checkpoint = await openCheckpoint(folder).catch(async (error: unknown) => {
+      if (await stat(folder).catch(() => null)) throw error;
+      return null; // the run goes on, and keeps its newest checkpoints only
+    });
+    if (!checkpoint) continue;
+    const { state } = checkpoint;
     const { cumulative } = state.timesteps;
     timesteps.push({ step, lossByU: state.lossByTimestep, density: cumulative.slice(1).map((value, i) => value - cumulative[i]!) });
   }

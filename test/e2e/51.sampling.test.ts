@@ -3,8 +3,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadNative } from '../../src/api/native.js';
+import { toSamples } from '../../src/api/sample_rows.js';
 import { LDLM, type Sample, samplers } from '../../src/index.js';
-import { ldlm, ldlmOutput, LENGTH, makeTrainedWorld, parseLines, SETUP_MS, type TrainedWorld } from './fixture.js';
+import { ldlm, ldlmOutput, ldlmProgram, LENGTH, makeTrainedWorld, parseLines, SETUP_MS, startNode, type TrainedWorld, until } from './fixture.js';
 
 let world: TrainedWorld;
 let model: LDLM;
@@ -42,6 +43,28 @@ describe('ldlm sample', () => {
       expect(await world.tokenizer.decode(line.ids)).toBe(line.text);
     }
     expect(stderr).toMatch(/3 texts, 4 evaluations each \(ddpm\), .* tokens\/s, seed 5/);
+  });
+
+  it('stopped by Ctrl-C, writes the texts that are done', async () => {
+    const out = world.path('some.jsonl');
+    const { child, ended } = startNode([ldlmProgram, 'sample', '--model', world.run, '--count', '1000000', '--batch', '2', '--steps', '2', '--format', 'jsonl', '--out', out]);
+    let stderr = '';
+    child.stderr!.on('data', (text: Buffer) => (stderr += text));
+    await until(async () => /[1-9]\d*\/1000000 texts/.test(stderr), 'some texts are done');
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 130, signal: null, stderr: expect.stringMatching(/(\d+) of 1000000 texts were done: .*some\.jsonl/) });
+    const lines = parseLines<Sample>(await readFile(out, 'utf8'));
+    expect(lines.length).toBeGreaterThanOrEqual(2);
+    expect(lines).toEqual((await model.sample({ count: lines.length, steps: 2 })).samples);
+  });
+
+  it('puts a line end between the documents of a row of wrapped data', async () => {
+    const [end, word] = [world.tokenizer.endId!, (await world.tokenizer.encode(world.stories[0]!))[0]!];
+    const ids = Int32Array.of(word, end, word, word, end, end, word, word);
+    const options = { length: 8, tokenizer: world.tokenizer, seed: 0, first: 0 };
+    const [one, two] = await world.tokenizer.decodeBatch([[word], [word, word]]);
+    expect(await toSamples(ids, { ...options, packing: 'wrap' })).toMatchObject([{ text: `${one}\n${two}\n${two}`, ids: [...ids] }]);
+    expect(await toSamples(ids, { ...options, packing: 'pad' })).toMatchObject([{ text: one, ids: [word] }]);
   });
 
   it.each(samplers)('runs %s, whose texts depend on the seed only', async (sampler) => {
@@ -179,6 +202,10 @@ describe('ldlm reconstruct', () => {
       expect(Math.abs(accuracy - agreeing / (ids!.length + 1))).toBeLessThanOrEqual(1 / ids!.length);
     }
     expect(await model.reconstruct(texts)).toEqual(lines);
+  });
+
+  it.each([[{ noise: NaN }, 'noise must be a number >= 0, got NaN'], [{ noise: -1 }, 'noise must be a number >= 0, got -1'], [{ seed: 1.5 }, 'seed must be a whole number >= 0, got 1.5']])('refuses %o', async (options, message) => {
+    await expect(model.reconstruct(world.stories.slice(0, 1), options)).rejects.toMatchObject({ code: 'ERR_LDLM_INVALID_ARGUMENT', message });
   });
 
   it('refuses an empty standard input', async () => {

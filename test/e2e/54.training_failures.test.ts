@@ -1,7 +1,7 @@
 // Trainings that cannot begin or go on: each ends with exit code 1 (2 for wrong usage) and a message that says what to do, and what was
 // saved before stays usable.
 
-import { cp, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadNative } from '../../src/api/native.js';
@@ -69,6 +69,20 @@ describe('a run that cannot go on', () => {
     const encoder = await ldlm(world.train(out, '--encoder', lm, ...set('train.steps=60')));
     expect(encoder).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: encoder\.source must be the encoder of the checkpoint, of hidden width 16 and \d+ token ids, got .*other-lm with 32 and \d+/) });
 
+    const alike = world.path('lm-made-anew');
+    await cp(world.lm, alike, { recursive: true });
+    const weights = await readFile(join(alike, 'model.safetensors'));
+    weights[weights.length - 1]! ^= 1;
+    await writeFile(join(alike, 'model.safetensors'), weights);
+    const retrained = await ldlm(world.train(out, '--encoder', alike, ...set('train.steps=60')));
+    expect(retrained).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: encoder\.source must be the encoder of the checkpoint, whose weights have the SHA-256 [0-9a-f]{12}\.\.\., got .*lm-made-anew with/) });
+
+    const others = world.path('other-stories');
+    await writeFile(world.path('other-stories.txt'), world.stories.slice(0, 50).join('\n'));
+    await prepare({ inputs: [world.path('other-stories.txt')], tokenizer: world.tokenizer, length: 48, packing: 'pad', out: others });
+    const rows = await ldlm(world.train(out, '--data', others, ...set('train.steps=60')));
+    expect(rows).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: the data must be those of the checkpoint to resume, got other rows in .*other-stories/) });
+
     const data = world.path('other-words');
     await cp(world.data, data, { recursive: true });
     await writeFile(join(data, 'tokenizer.json'), (await readFile(join(data, 'tokenizer.json'), 'utf8')) + '\n');
@@ -115,6 +129,27 @@ describe('a run that cannot go on', () => {
     expect(await refusal()).toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringMatching(/cut-lm.*the file is cut short|must fill the/) });
     await writeFile(file, Buffer.from(whole.toString('latin1').replace('h.0.ln_1.bias', 'h.7.ln_1.bias'), 'latin1'));
     expect(await refusal()).toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringMatching(/missing: h\.0\.ln_1\.bias/) });
+  });
+
+  it('pretrain writes over nothing unless told to', async () => {
+    const before = await readFile(join(world.lm, 'model.safetensors'));
+    const command = ['pretrain', '--input', world.path('stories.txt'), '--words', '--packing', 'pad', '--length', '48', '--layers', '1', '--identity-layer', '-1', '--width', '16', '--heads', '2', '--steps', '1', '--out'];
+    const { code, stderr } = await ldlm([...command, world.lm]);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: .*lm must be a new or empty folder, got one with files in it \(config\.json\); choose another, or replace the model in it \(--force/) });
+    expect((await readFile(join(world.lm, 'model.safetensors'))).equals(before)).toBe(true);
+    const copy = world.path('replaced-lm');
+    await cp(world.lm, copy, { recursive: true });
+    await ldlmOutput([...command, copy, '--force']);
+    expect((await readFile(join(copy, 'model.safetensors'))).equals(before)).toBe(false);
+  });
+
+  it('the demo begins in no folder that holds something else', async () => {
+    const theirs = world.path('theirs');
+    await mkdir(theirs);
+    for (const name of ['stories.txt', 'package.json']) await writeFile(join(theirs, name), 'mine');
+    const { code, stderr } = await ldlm(['demo', '--out', theirs]);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: --out must be a new or empty folder, or one of an unfinished demo, got .*theirs with other files in it \(package\.json\)/) });
+    expect(await readFile(join(theirs, 'stories.txt'), 'utf8')).toBe('mine');
   });
 
   it('sizes of a language model that cannot be are wrong usage, before a text is read', async () => {

@@ -26,7 +26,7 @@ describe('a disk that does not take what is written', () => {
     await mkdir(join(out, 'model.safetensors'), { recursive: true });
     await using data = await openShards(world.data);
     const config = { ...lmDefaults(), layers: 1, width: 8, heads: 1, steps: 1, batch: 2, identityLayer: 1 };
-    const training = pretrainLm(config, { data, tokenizer: world.tokenizer, out });
+    const training = pretrainLm(config, { data, tokenizer: world.tokenizer, out, replace: true });
     await training.next(); // the one step; writing follows
     await expect(training.next()).rejects.toMatchObject({
       name: 'LdlmError',

@@ -120,6 +120,14 @@ describe('prepare', () => {
     expect((await readdir(dir)).sort()).toEqual(['in.txt', 'mine', 'out']);
   });
 
+  it('leaves alone what somebody else keeps where the unfinished data set would be', async () => {
+    const theirs = join(dir, 'out.partial');
+    await mkdir(theirs);
+    await writeFile(join(theirs, 'thesis.txt'), 'x');
+    await expect(prepareLines(['a b c d'], {})).rejects.toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringMatching(/out\.partial must be free .* other files in it \(thesis\.txt\)/) });
+    expect(await readdir(theirs)).toEqual(['thesis.txt']);
+  });
+
   it('byte-level BPE: any text comes back from the shards byte for byte', async () => {
     let state = 1;
     const random = (below: number) => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % below;

@@ -70,6 +70,20 @@ describe('a model of the hub', () => {
     expect(hub.requests).toEqual([]);
   });
 
+  it.each([503, 429])('is taken from the cache while the hub answers with status %i', async (status) => {
+    await load();
+    hub.behaviour.status = status;
+    expect((await load()).folder).toBe(snapshot());
+    await expect(load('org/other')).rejects.toMatchObject({ code: 'ERR_LDLM_IO', message: expect.stringMatching(new RegExp(`answered with status ${status} .*try again later`)) });
+  });
+
+  it('is an ERR_LDLM_ABORTED when the fetch is stopped', async () => {
+    const controller = new AbortController();
+    const stopped = resolveModel('org/tiny', ['weights'], { signal: controller.signal, onDownload: () => controller.abort() });
+    await expect(stopped).rejects.toMatchObject({ code: 'ERR_LDLM_ABORTED' });
+    expect((await load()).folder).toBe(snapshot());
+  });
+
   it('is fetched once by those who need it at the same time', async () => {
     const found = await Promise.all([load(), load(), load()]);
     expect(new Set(found.map(({ folder }) => folder))).toEqual(new Set([snapshot()]));

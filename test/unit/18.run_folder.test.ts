@@ -1,6 +1,6 @@
-// The checkpoints of a run folder: how many stay.
+// The checkpoints of a run folder: how many stay, and what happens to one that is there already.
 
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -19,6 +19,13 @@ async function save(step: number, keepCheckpoints: number | null): Promise<strin
   });
   return (await readdir(join(run, 'checkpoints'))).sort();
 }
+
+it('a checkpoint that is saved twice is never away in between', async () => {
+  await save(5, null);
+  const before = await stat(join(run, 'checkpoints', 'step-5'));
+  expect(await save(5, null)).toEqual(['latest', 'step-5']);
+  expect((await stat(join(run, 'checkpoints', 'step-5'))).ino).toBe(before.ino);
+});
 
 describe('train.keepCheckpoints', () => {
   it('keeps the newest by number, not by name, and null keeps all', async () => {

@@ -22,6 +22,8 @@ export interface HubServer extends AsyncDisposable {
     /** The token that is needed. */
     token: string | null;
     commit: string;
+    /** The hub, not its store, answers everything with this status. */
+    status: number | null;
     /** Another name that the hub redirects from. */
     renamedFrom: string | null;
   };
@@ -33,7 +35,7 @@ const gitHash = (data: Buffer): string => createHash('sha1').update(`blob ${data
 /** Serves the model `name` with `files`; those of safetensors are in large-file storage. */
 export async function startHub(name: string, files: Record<string, Buffer>): Promise<HubServer> {
   const requests: string[] = [];
-  const behaviour: HubServer['behaviour'] = { cutAfter: [], damage: false, ignoreRange: false, token: null, commit: COMMIT, renamedFrom: null };
+  const behaviour: HubServer['behaviour'] = { cutAfter: [], damage: false, ignoreRange: false, token: null, commit: COMMIT, status: null, renamedFrom: null };
   const note = (role: string, request: IncomingMessage): void => {
     const path = request.url!.replace(/\?.*/, '');
     requests.push([request.method, role, path, request.headers.range].filter(Boolean).join(' '));
@@ -59,6 +61,7 @@ export async function startHub(name: string, files: Record<string, Buffer>): Pro
   const hub = await listen((request, response) => {
     note('hub', request);
     const path = decodeURIComponent(request.url!.replace(/\?.*/, ''));
+    if (behaviour.status !== null) return void response.writeHead(behaviour.status).end();
     if (behaviour.token !== null && request.headers.authorization !== `Bearer ${behaviour.token}`) return void response.writeHead(401).end();
     if (behaviour.renamedFrom !== null && path.includes(`/${behaviour.renamedFrom}/`)) {
       return void response.writeHead(307, { location: request.url!.replace(behaviour.renamedFrom, name) }).end();
