@@ -6,6 +6,7 @@ import type { LdlmConfig } from '../config/types.js';
 import { ioError } from '../data/io_error.js';
 import { hashOfRows } from '../data/manifest.js';
 import type { Shards } from '../data/shards.js';
+import { readTokenizerFiles } from '../data/tokenizer_files.js';
 import { differentToken } from '../data/vocabulary.js';
 import { LdlmError } from './errors.js';
 import type { PretrainedEncoder } from './pretrained_encoder.js';
@@ -20,13 +21,25 @@ export async function checkData(data: Shards, config: LdlmConfig, encoder: Pretr
     );
   }
   await checkTokenizer(data, encoder);
+  await checkEnd(data);
+}
+
+/** Samples are cut and their documents told apart by the end token that the tokenizer of the data names. */
+async function checkEnd({ dir, manifest }: Shards): Promise<void> {
+  const { specialIds: { end } } = await readTokenizerFiles(dir);
+  if (end === manifest.endId) return;
+  throw new LdlmError(
+    'ERR_LDLM_CONFIG',
+    `the tokenizer in ${dir} must end documents with token ${manifest.endId}, as its manifest says, got ${end ?? 'no end token'}: an older data set lacks tokenizer_config.json. Run the same ldlm prepare again, which adds it`,
+  );
 }
 
 /** @throws LdlmError ERR_LDLM_CONFIG for rows of another length or packing */
-export function checkRows(data: Shards, config: { model: { maxLength: number }; data: Pick<LdlmConfig['data'], 'packing'> }): void {
+export function checkRows(data: Shards, config: { model: { maxLength: number; latents?: number }; data: Pick<LdlmConfig['data'], 'packing'> }): void {
   const { maxLength } = config.model;
   if (data.length !== maxLength) {
-    throw new LdlmError('ERR_LDLM_CONFIG', `model.maxLength must be the length of the prepared data (${data.length}), got ${maxLength}. Set model.maxLength=${data.length}, and model.latents as well: fewer latents than tokens compress a text`);
+    throw new LdlmError('ERR_LDLM_CONFIG', `model.maxLength must be the length of the prepared data (${data.length}), got ${maxLength}. Set model.maxLength=${data.length}` +
+      ('latents' in config.model ? ', and model.latents as well: fewer latents than tokens compress a text' : ''));
   }
   const { packing } = config.data;
   if (data.packing !== packing) {

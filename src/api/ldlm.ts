@@ -202,7 +202,7 @@ export class LDLM implements AsyncDisposable {
       const correct = real.filter((id, i) => back[i] === id).length;
       results.push({
         text,
-        reconstructed: (await textsOf([cutAtEnd([...back.subarray(0, real.length)], this.config.data.packing, endId)], this.tokenizer))[0]!,
+        reconstructed: (await textsOf([cutAtEnd([...back.subarray(0, real.length)], this.config.data.packing, endId)], this.tokenizer, endId))[0]!,
         accuracy: correct / real.length,
       });
     }
@@ -225,7 +225,7 @@ export class LDLM implements AsyncDisposable {
     }
     const encoder = await PretrainedEncoder.load(this.config.encoder.source, { device: this.device });
     try {
-      await encoder.checkSame(this.checkpoint.state);
+      await encoder.checkSame(this.checkpoint.state, 'Put the encoder of the training back there');
       return encoder;
     } catch (error) {
       await encoder.dispose();
@@ -259,6 +259,6 @@ export class LDLM implements AsyncDisposable {
 
   private toSamples(ids: Int32Array, { seed }: ResolvedSampleOptions, first: number): Promise<Sample[]> {
     const { model, data } = this.config;
-    return toSamples(ids, { length: model.maxLength, packing: data.packing, tokenizer: this.tokenizer, seed, first });
+    return toSamples(ids, { length: model.maxLength, packing: data.packing, endId: this.tokenizer.endId, tokenizer: this.tokenizer, seed, first });
   }
 }

@@ -4,7 +4,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../data/atomic.js';
-import { requireEmpty } from '../data/empty_folder.js';
+import { namesIn } from '../data/names_in.js';
 import { batches } from '../data/batches.js';
 import type { Shards } from '../data/shards.js';
 import type { Tokenizer } from '../data/tokenizer.js';
@@ -73,7 +73,7 @@ export async function* pretrainLm(
 ): AsyncGenerator<LmProgress, LmResult, undefined> {
   const { data, tokenizer, out, replace = false, signal } = options;
   checkLm(config);
-  if (!replace) await requireEmpty(out, 'replace the model in it (--force; in programs replace: true)');
+  await requireFreeForModel(out, replace);
   if (data.rows < 2) throw new LdlmError('ERR_LDLM_CONFIG', `the data must hold at least 2 rows of ${data.length} tokens, got ${data.rows}. Give more text or a smaller --length`);
   const held = Math.min(LARGEST_VALIDATION, Math.max(1, Math.floor(data.rows / 50)));
   const training: Shards = Object.create(data, { rows: { value: data.rows - held } }) as Shards;
@@ -93,6 +93,18 @@ export async function* pretrainLm(
   } finally {
     await native.dispose();
   }
+}
+
+/**
+ * Only a new or empty folder, or, with `replace`, one with a model may be written to.
+ * @throws LdlmError ERR_LDLM_IO
+ */
+export async function requireFreeForModel(out: string, replace: boolean): Promise<void> {
+  const names = await namesIn(out);
+  if (names.length === 0) return;
+  const isModel = names.includes('model.safetensors');
+  if (!replace) throw new LdlmError('ERR_LDLM_IO', `${out} must be a new or empty folder, got ${isModel ? 'a model' : 'one with files in it'}; choose another${isModel ? ' or replace it (--force; in programs replace: true)' : ''}`);
+  if (!isModel) throw new LdlmError('ERR_LDLM_IO', `${out} must be a model (a folder with model.safetensors) to be replaced, got something else; delete it yourself or choose another`);
 }
 
 /** @throws LdlmError ERR_LDLM_CONFIG naming the field, what it must be and what it was */

@@ -3,8 +3,8 @@
 import { checkEncoderWidth } from '../config/constraints.js';
 import { type EncoderShape, hiddenStateIndex, readEncoderShape } from '../config/encoders.js';
 import type { LdlmConfig } from '../config/types.js';
-import { hashWeights } from '../data/hash_files.js';
 import { resolveModel, type ResolveOptions } from '../hub/model_source.js';
+import { hashWeights } from '../hub/weight_files.js';
 import { callNative, resolveDevice } from './call_native.js';
 import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';
@@ -65,10 +65,10 @@ export class PretrainedEncoder implements AsyncDisposable {
   }
 
   /** @throws LdlmError ERR_LDLM_CONFIG if this is not the encoder that the checkpoint's latents were learned on */
-  async checkSame({ encoder: then }: Pick<CheckpointState, 'encoder'>): Promise<void> {
+  async checkSame({ encoder: then }: Pick<CheckpointState, 'encoder'>, remedy: string): Promise<void> {
     const { hiddenWidth, vocabulary } = this.shape;
     const refuse = (wanted: string, got: string): never => {
-      throw new LdlmError('ERR_LDLM_CONFIG', `encoder.source must be the encoder of the checkpoint, ${wanted}, got ${this.folder} with ${got}. Name that encoder, or choose another --out for a new run`);
+      throw new LdlmError('ERR_LDLM_CONFIG', `encoder.source must be the encoder of the checkpoint, ${wanted}, got ${this.folder} with ${got}. ${remedy}`);
     };
     if (hiddenWidth !== then.hiddenWidth || vocabulary !== then.vocabulary) {
       refuse(`of hidden width ${then.hiddenWidth} and ${then.vocabulary} token ids`, `${hiddenWidth} and ${vocabulary}`);

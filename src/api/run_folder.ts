@@ -149,8 +149,8 @@ export async function writeCheckpointFolder<State extends { step: number }>(
       await syncAndRename(temporary, folder, { replace: true });
       await writeFileAtomic(join(run, 'checkpoints', 'latest'), `step-${state.step}\n`);
     }
-    await dropOlderCheckpoints(run, state.step, config.train.keepCheckpoints ?? Infinity);
     if (unlogged !== undefined) throw unlogged;
+    await dropOlderCheckpoints(run, state.step, config.train.keepCheckpoints ?? Infinity);
     return folder;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined); // the first failure is the one to tell
@@ -158,16 +158,26 @@ export async function writeCheckpointFolder<State extends { step: number }>(
   }
 }
 
-/** Leaves the checkpoint of `step` and the newest before it, `kept` in all. One that is being deleted has another name, so a name still means a complete one. */
+/**
+ * Leaves the checkpoint of `step`, the newest before it, `kept` in all, and those that were written when all were to stay. One that is being
+ * deleted has another name, so a name still means a complete one.
+ */
 async function dropOlderCheckpoints(run: string, step: number, kept: number): Promise<void> {
   const steps = (await readdir(join(run, 'checkpoints'))).flatMap((name) => (/^step-\d+$/.test(name) ? [Number(name.slice('step-'.length))] : []));
   const older = steps.filter((other) => other < step).sort((a, b) => b - a);
   for (const old of older.slice(kept - 1)) {
     const folder = checkpointFolder(run, old);
+    if (!(await mayGo(folder))) continue;
     const aside = `${folder}.${process.pid}.old`;
     await rename(folder, aside).catch(ioError(folder, 'a checkpoint that can be deleted'));
-    await rm(aside, { recursive: true, force: true }).catch(ioError(aside, 'a folder that can be deleted'));
+    await rm(aside, { recursive: true, force: true }).catch(() => undefined); // on a network somebody may still read it; the next start deletes it
   }
+}
+
+/** Whether a checkpoint was written to go when there are newer ones; what cannot be read is no checkpoint of ours. */
+async function mayGo(folder: string): Promise<boolean> {
+  const config = (await readJson(join(folder, 'config.json')).catch(() => null)) as { train?: { keepCheckpoints?: number | null } } | null;
+  return typeof config?.train?.keepCheckpoints === 'number';
 }
 
 function checkpointState(

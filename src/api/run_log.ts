@@ -31,6 +31,7 @@ export class RunLog {
     this.history.push(metrics);
     const warnings = this.newWarnings();
     if (warnings.length > 0) metrics.warnings = warnings;
+    if (state) metrics.timesteps = timestepsOf(state);
     await logMetrics(this.run, metrics);
     await this.tensorboard?.add(metrics.step, summaryOf(metrics, this.config, state));
   }
@@ -49,4 +50,10 @@ export class RunLog {
     for (const { kind } of warnings) this.warned.add(kind);
     return warnings;
   }
+}
+
+/** Checkpoints go when there are newer ones; what is to be seen of them stays. */
+function timestepsOf({ lossByTimestep, timesteps }: CheckpointState): NonNullable<TrainMetrics['timesteps']> {
+  const short = (value: number): number => Number(value.toPrecision(5));
+  return { lossByU: lossByTimestep.map((loss) => (loss === null ? null : short(loss))), cumulative: timesteps.cumulative.map(short) };
 }

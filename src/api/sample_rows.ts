@@ -20,8 +20,8 @@ export function cutAtEnd(ids: number[], packing: 'wrap' | 'pad', endId: number |
 }
 
 /** The texts of rows: documents of one row stand on lines of their own. */
-export async function textsOf(rows: readonly (readonly number[])[], tokenizer: Tokenizer): Promise<string[]> {
-  const documents = rows.map((ids) => splitAtEnds(ids, tokenizer.endId).filter((piece) => piece.length > 0));
+export async function textsOf(rows: readonly (readonly number[])[], tokenizer: Tokenizer, endId: number | null): Promise<string[]> {
+  const documents = rows.map((ids) => splitAtEnds(ids, endId).filter((piece) => piece.length > 0));
   const texts = await tokenizer.decodeBatch(documents.flat());
   let next = 0;
   return documents.map((pieces) => pieces.map(() => texts[next++]!).join('\n'));
@@ -30,9 +30,9 @@ export async function textsOf(rows: readonly (readonly number[])[], tokenizer: T
 /** ids, row-major [rows, length]; the first row is sample number `first`. */
 export async function toSamples(
   ids: Int32Array,
-  { length, packing, tokenizer, seed, first }: { length: number; packing: 'wrap' | 'pad'; tokenizer: Tokenizer; seed: number; first: number },
+  { length, packing, endId, tokenizer, seed, first }: { length: number; packing: 'wrap' | 'pad'; endId: number | null; tokenizer: Tokenizer; seed: number; first: number },
 ): Promise<Sample[]> {
-  const rows = Array.from({ length: ids.length / length }, (_, row) => cutAtEnd([...ids.subarray(row * length, (row + 1) * length)], packing, tokenizer.endId));
-  const texts = await textsOf(rows, tokenizer);
+  const rows = Array.from({ length: ids.length / length }, (_, row) => cutAtEnd([...ids.subarray(row * length, (row + 1) * length)], packing, endId));
+  const texts = await textsOf(rows, tokenizer, endId);
   return rows.map((row, i) => ({ index: first + i, seed, text: texts[i]!, ids: row }));
 }

@@ -2,9 +2,9 @@
 // of the GPT-2 family (what `ldlm pretrain` writes, or gpt2-large). What the numbers mean is the protocols' (src/eval).
 
 import { type EncoderShape, readEncoderShape } from '../config/encoders.js';
-import { hashWeights } from '../data/hash_files.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { resolveModel, type ResolveOptions } from '../hub/model_source.js';
+import { hashWeights } from '../hub/weight_files.js';
 import { callNative, resolveDevice } from './call_native.js';
 import { LdlmError } from './errors.js';
 import { loadNative } from './native.js';

@@ -24,6 +24,8 @@ export interface TrainMetrics {
   latent: { std: number; effectiveRank: number; spectrum?: number[] };
   /** At checkpoints only: token accuracy from z0, from z0 + sigma_dec eps, and from one denoising step at schedule times. */
   accuracy?: { clean: number; noisy: number; oneStep: { u: number; accuracy: number; relativeError: number }[] };
+  /** At checkpoints only: the denoising loss in bins over u (null: not seen yet), and the share of the timesteps up to each edge of the bins. */
+  timesteps?: { lossByU: (number | null)[]; cumulative: number[] };
   /** At checkpoints of a run with `samples`: texts of the averaged weights, always of the same seeds. */
   samples?: string[];
   /** What the collapse alarm sees at this step and has not seen before in this run. */

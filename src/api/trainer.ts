@@ -69,7 +69,7 @@ export class JointTrainer implements AsyncDisposable {
       const encoder = await PretrainedEncoder.load(asked, { device, ...(options.onDownload && { onDownload: options.onDownload }) });
       checked.encoder.source = encoder.source;
       encoder.check(checked);
-      if (checkpoint) await encoder.checkSame(checkpoint.state);
+      if (checkpoint) await encoder.checkSame(checkpoint.state, 'Name that encoder, or choose another --out for a new run');
       const native = await callNative(() => loadNative().JointTrainer.create(nativeConfig(checked, encoder), encoder.native, device));
       if (checkpoint) {
         const { folder, state } = checkpoint;
@@ -101,7 +101,7 @@ export class JointTrainer implements AsyncDisposable {
    */
   async *run(data: Shards, options: { signal?: AbortSignal } = {}): AsyncGenerator<TrainMetrics, void, undefined> {
     await checkData(data, this.config, this.encoder);
-    checkSameRows(data, this.sources);
+    if (this.stepsDone > 0) checkSameRows(data, this.sources);
     this.sources.dataSha256 = hashOfRows(data.manifest);
     await copyTokenizer(data.dir, this.out, { resumed: this.stepsDone > 0 });
     // Stopped before the first step there is nothing to save.

@@ -100,7 +100,7 @@ export class BaselineModel implements AsyncDisposable {
       if (options.signal?.aborted) throw new LdlmError('ERR_LDLM_ABORTED', `sampling was stopped after ${first} of ${count} texts`);
       const size = Math.min(batch, count - first);
       const { ids, evaluations } = await this.sampleBatch({ firstIndex: first, count: size, steps, seed }, options.signal);
-      const samples = await toSamples(ids, { length: model.maxLength, packing, tokenizer, seed, first });
+      const samples = await toSamples(ids, { length: model.maxLength, packing, endId: this.checkpoint.state.endId, tokenizer, seed, first });
       yield { samples, evaluations: evaluations / (kind === 'ar' ? 1 : size) };
     }
   }

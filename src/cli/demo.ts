@@ -13,7 +13,7 @@ import { JointTrainer } from '../api/trainer.js';
 import { presets } from '../config/presets.js';
 import type { LdlmConfig } from '../config/types.js';
 import { writeFileAtomic } from '../data/atomic.js';
-import { namesIn } from '../data/empty_folder.js';
+import { namesIn } from '../data/names_in.js';
 import { prepare } from '../data/prepare.js';
 import { openShards } from '../data/shards.js';
 import { generateStories } from '../data/stories/generate.js';
@@ -75,8 +75,7 @@ async function demo(out: string, signal: AbortSignal): Promise<void> {
 
   const resumed = (await latestCheckpoint(folders.run)) !== null; // then the corpus and the language model are there already
   say(`1/4  ${STORIES} stories -> ${folders.stories}`);
-  if (!resumed) await requireDemo(out);
-  await mkdir(out, { recursive: true });
+  if (!resumed) await claim(out);
   const stories = writeStories();
   if (!resumed) await writeFileAtomic(folders.stories, stories.join('\n') + '\n');
   const tokenizer = resumed ? await Tokenizer.load(folders.data) : await makeTokenizer(stories, join(out, 'tokenizer.json'));
@@ -113,12 +112,14 @@ async function demo(out: string, signal: AbortSignal): Promise<void> {
   process.stdout.write(report(summary, samples, out));
 }
 
-/** A demo that was stopped before there was a checkpoint begins anew, over what it left; nothing else may be lost. */
-async function requireDemo(out: string): Promise<void> {
-  const own = ['stories.txt', 'tokenizer.json', 'data', 'data.partial', 'lm', 'run'];
-  const foreign = (await namesIn(out)).find((name) => !own.includes(name));
-  if (foreign === undefined) return;
-  throw new LdlmError('ERR_LDLM_IO', `--out must be a new or empty folder, or one of an unfinished demo, got ${out} with other files in it (${foreign}). Choose another`);
+/** Says whose a folder is: a demo that was stopped before there was a checkpoint begins anew, over what it left, and over nothing else. */
+async function claim(out: string): Promise<void> {
+  const marker = '.ldlm-demo';
+  const names = await namesIn(out);
+  if (names.includes(marker)) return;
+  if (names.length > 0) throw new LdlmError('ERR_LDLM_IO', `--out must be a new or empty folder, or that of a demo, got ${out} with other files in it (${names[0]}). Choose another`);
+  await mkdir(out, { recursive: true });
+  await writeFileAtomic(join(out, marker), 'This folder belongs to `ldlm demo`, which writes over what is in it.\n');
 }
 
 function tiny(): LdlmConfig {

@@ -1,7 +1,7 @@
 // `ldlm eval`: samples a model and judges the samples by named protocols. DIR/eval.json holds the results with their conditions,
 // DIR/samples.jsonl what was judged.
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { LDLM } from '../api/ldlm.js';
@@ -67,7 +67,10 @@ async function run(flags: Flags, command: Command, signal: AbortSignal): Promise
     signal,
     stateRefusals: true,
     // Before they are judged, which may take long, be stopped or fail.
-    onSamples: (samples) => writeFileAtomic(join(flags.out, 'samples.jsonl'), samples.map((sample) => JSON.stringify(sample) + '\n')),
+    onSamples: async (samples) => {
+      await rm(join(flags.out, 'eval.json'), { force: true }); // of other samples
+      await writeFileAtomic(join(flags.out, 'samples.jsonl'), samples.map((sample) => JSON.stringify(sample) + '\n'));
+    },
     onProgress: stages.update,
   }).finally(stages.stop);
   const json = JSON.stringify({ results }, null, 2) + '\n';

@@ -4,9 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { checkLm, type LmConfig, lmDefaults, type LmPretrainOptions, type LmResult, pretrainLm } from '../api/lm_pretrainer.js';
+import { checkLm, type LmConfig, lmDefaults, type LmPretrainOptions, type LmResult, pretrainLm, requireFreeForModel } from '../api/lm_pretrainer.js';
 import { writeFileAtomic } from '../data/atomic.js';
-import { requireEmpty } from '../data/empty_folder.js';
 import { listInputs } from '../data/inputs.js';
 import { prepare } from '../data/prepare.js';
 import { readDocuments } from '../data/readers.js';
@@ -66,7 +65,7 @@ export function pretrainCommand(): Command {
 
 async function run(flags: PretrainFlags, command: Command): Promise<void> {
   checkUsage(command, () => checkLm(flags));
-  if (!flags.force) await requireEmpty(flags.out, 'replace the model in it (--force; in programs replace: true)'); // before the tokenizer is trained
+  await requireFreeForModel(flags.out, flags.force); // before the tokenizer is trained
   const work = await mkdtemp(join(tmpdir(), 'ldlm-pretrain-'));
   try {
     await interruptible('Stopping; nothing is written.', async (signal) => {

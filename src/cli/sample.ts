@@ -12,7 +12,8 @@ interface Flags extends SampleFlags {
 }
 
 const examples = `
-The same seed gives the same texts on a CPU, whatever --batch is. Stopped with Ctrl-C, the texts that are done are written.
+The same seed gives the same texts on a CPU, whatever --batch is. Stopped with Ctrl-C, the texts that are done are printed, or in
+FILE.partial.
 
 Examples:
   ldlm sample --model runs/tiny --count 8

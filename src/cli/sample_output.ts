@@ -18,7 +18,7 @@ function formatSample({ index, seed, text, ids }: Sample, as: SampleFormat): str
 
 /**
  * Writes all samples to `out`, or to stdout as soon as they are there (on a terminal, where the progress is, at the end). If the work is stopped or
- * fails, those that were done are written all the same.
+ * fails, those that were done are in `out`.partial.
  */
 export async function writeSamples(
   batches: AsyncIterable<SampleBatch>,
@@ -42,8 +42,9 @@ export async function writeSamples(
     return { evaluations: evaluations / count, seconds: (performance.now() - start) / 1000 };
   } finally {
     progress.stop();
+    const file = done < count ? `${out}.partial` : out;
     if (out === undefined) process.stdout.write(kept.join(''));
-    else if (kept.length > 0) await writeFileAtomic(out, kept);
-    if (done < count && done > 0) process.stderr.write(`${done} of ${count} texts were done: ${out ?? 'they are printed'}\n`);
+    else if (done > 0) await writeFileAtomic(file!, kept);
+    if (done < count && done > 0) process.stderr.write(`${done} of ${count} texts were done${out === undefined ? '' : `: ${file}`}\n`);
   }
 }

@@ -2,8 +2,6 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ioError } from './io_error.js';
 
 /** One hash, in hex, over the bytes of `paths` in their order. */
@@ -17,10 +15,4 @@ export async function hashFiles(paths: readonly string[]): Promise<string> {
     }
   }
   return hash.digest('hex');
-}
-
-/** One hash over the files of weights of a folder in the Hugging Face layout. */
-export async function hashWeights(folder: string): Promise<string> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.safetensors')).sort();
-  return hashFiles(names.map((name) => join(folder, name)));
 }

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { LdlmError } from '../api/errors.js';
 import { packageVersion } from '../api/package_root.js';
 import { dependencyVersion } from './dependency_version.js';
-import { namesIn } from './empty_folder.js';
+import { namesIn } from './names_in.js';
 import { sha256OfFile } from './input_hash.js';
 import { listInputs, type InputFile } from './inputs.js';
 import { lockName } from './lock.js';

@@ -1,6 +1,7 @@
 // Which protocols mean something for a corpus, and held-out texts of it. The story corpus is known by its grammar; any other corpus is
 // judged by what needs none.
 
+import { splitAtEnds } from '../api/sample_rows.js';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openShards, type Shards } from '../data/shards.js';
@@ -101,10 +102,5 @@ async function firstDocuments(data: Shards, tokenizer: Tokenizer, count: number)
 
 /** The longest document of a row: a wrapped one may hold the ends of several. */
 function documentOf(row: readonly number[], endId: number | null): number[] {
-  const pieces: number[][] = [[]];
-  for (const id of row) {
-    if (id === endId) pieces.push([]);
-    else pieces.at(-1)!.push(id);
-  }
-  return pieces.reduce((longest, piece) => (piece.length > longest.length ? piece : longest));
+  return splitAtEnds(row, endId).reduce((longest, piece) => (piece.length > longest.length ? piece : longest));
 }

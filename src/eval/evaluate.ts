@@ -94,6 +94,7 @@ async function checkFit(protocol: ProtocolName, model: EvaluatedModel, { scorer,
   if (protocol !== 'reconstruction/v1') return;
   if (!model.reconstruct) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', 'reconstruction/v1 must have a model with latents, got one without');
   if (model.checkpoint.samplingOnly) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', 'reconstruction/v1 must have the latent encoder, got an export for sampling. Use the run folder');
+  await model.reconstruct([]); // loads the encoder, which may be away or another by now
 }
 
 async function judge(protocol: ProtocolName, input: Input): Promise<object> {

@@ -1,15 +1,14 @@
 // Where a pretrained model comes from: a folder in the Hugging Face layout, or an id of the hub, whose files are fetched into the
 // Hugging Face cache. The only place that decides which; everything behind it sees a folder.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { z } from 'zod';
 import { LdlmError } from '../api/errors.js';
 import { type FolderLock, lockFolder } from '../data/lock.js';
 import { blobFile, cachedCommit, exists, isCommit, linkBlob, type ModelId, rememberCommit, repositoryFolder, snapshotFolder } from './cache.js';
 import { download, sizeOf } from './download.js';
 import { askFile, askModel, HubUnreachable, isOffline, notCached, type RemoteFile } from './hub_api.js';
+import { INDEX, shardsOf, WEIGHTS } from './weight_files.js';
 
 /** What of a model is needed: its weights with config.json, its tokenizer, or both. */
 export type ModelPart = 'weights' | 'tokenizer';
@@ -27,7 +26,6 @@ export interface ModelSource {
   source: string;
 }
 
-const INDEX = 'model.safetensors.index.json';
 const LONGEST_WAIT_MS = 30 * 60_000;
 
 /**
@@ -78,8 +76,8 @@ async function isComplete(folder: string, parts: readonly ModelPart[]): Promise<
   const needed: string[] = [];
   if (parts.includes('tokenizer')) needed.push('tokenizer.json');
   if (parts.includes('weights')) {
-    const sharded = !(await exists(join(folder, 'model.safetensors'))) && (await exists(join(folder, INDEX)));
-    needed.push('config.json', ...(sharded ? await shardsOf(folder) : ['model.safetensors']));
+    const sharded = !(await exists(join(folder, WEIGHTS))) && (await exists(join(folder, INDEX)));
+    needed.push('config.json', ...(sharded ? await shardsOf(folder) : [WEIGHTS]));
   }
   for (const file of needed) if (!(await exists(join(folder, file)))) return false;
   return true;
@@ -124,22 +122,14 @@ function wantedFiles(name: string, files: readonly string[], parts: readonly Mod
   };
   if (parts.includes('weights')) {
     need('config.json', 'Choose a model with one');
-    if (files.includes(INDEX) && !files.includes('model.safetensors')) wanted.push(INDEX);
-    else need('model.safetensors', 'Convert the weights with save_pretrained(folder, safe_serialization=True) of Hugging Face transformers, and name the folder');
+    if (files.includes(INDEX) && !files.includes(WEIGHTS)) wanted.push(INDEX);
+    else need(WEIGHTS, 'Convert the weights with save_pretrained(folder, safe_serialization=True) of Hugging Face transformers, and name the folder');
   }
   if (parts.includes('tokenizer')) {
     if (files.includes('tokenizer_config.json')) wanted.push('tokenizer_config.json'); // names the special tokens; not every model has it
     need('tokenizer.json', 'Make one with AutoTokenizer.from_pretrained(id).save_pretrained(folder) of Hugging Face transformers, and name the folder');
   }
   return wanted;
-}
-
-const indexShape = z.object({ weight_map: z.record(z.string(), z.string().regex(/^[\w][\w.-]*\.safetensors$/)) });
-
-async function shardsOf(folder: string): Promise<string[]> {
-  const index = indexShape.safeParse(JSON.parse(await readFile(join(folder, INDEX), 'utf8')));
-  if (!index.success) throw new LdlmError('ERR_LDLM_IO', `${join(folder, INDEX)} must name the shards of the weights: ${z.prettifyError(index.error)}`);
-  return [...new Set(Object.values(index.data.weight_map))].sort();
 }
 
 /** Fetches those of `files` that the snapshot lacks. */

@@ -1,6 +1,6 @@
 // What a run folder says of the training: configuration, logged steps, timesteps at its checkpoints, warnings.
 
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { latestCheckpoint, openCheckpoint, readMetrics } from '../api/run_folder.js';
 import { LdlmError } from '../api/errors.js';
@@ -37,22 +37,27 @@ export async function readRun(path: string): Promise<RunRecord> {
     throw new LdlmError('ERR_LDLM_IO', `RUN must be a run folder with a finished checkpoint, got '${path}', which has no checkpoints/latest. Give the --out of ldlm train`);
   }
   const metrics = await readMetrics(path);
-  const timesteps: TimestepRecord[] = [];
-  for (const step of spread(await checkpointSteps(path, newest.state.step), MOST_CHECKPOINTS)) {
-    const folder = join(path, 'checkpoints', `step-${step}`);
-    const checkpoint = await openCheckpoint(folder).catch(async (error: unknown) => {
-      if (await stat(folder).catch(() => null)) throw error;
-      return null; // the run goes on, and keeps its newest checkpoints only
-    });
-    if (!checkpoint) continue;
-    const { state } = checkpoint;
-    const { cumulative } = state.timesteps;
-    timesteps.push({ step, lossByU: state.lossByTimestep, density: cumulative.slice(1).map((value, i) => value - cumulative[i]!) });
-  }
+  const timesteps = await timestepRecords(path, metrics, newest.state.step);
   // The run's own log has each warning once; a run of before there was an alarm is judged now.
   const logged = metrics.flatMap(({ warnings = [] }) => warnings);
   const warnings = logged.length > 0 ? logged : collapseWarnings(metrics, newest.config);
   return { path, config: newest.config, step: newest.state.step, metrics, timesteps, warnings };
+}
+
+/** As the log has them; of runs of before it had them, those of the checkpoints that are there. */
+async function timestepRecords(run: string, metrics: readonly TrainMetrics[], newest: number): Promise<TimestepRecord[]> {
+  const logged = metrics.flatMap(({ step, timesteps }) => (timesteps ? [recordOf(step, timesteps)] : []));
+  if (logged.length > 0) return spread(logged, MOST_CHECKPOINTS);
+  const records: TimestepRecord[] = [];
+  for (const step of spread(await checkpointSteps(run, newest), MOST_CHECKPOINTS)) {
+    const { state } = await openCheckpoint(join(run, 'checkpoints', `step-${step}`));
+    records.push(recordOf(step, { lossByU: state.lossByTimestep, cumulative: state.timesteps.cumulative }));
+  }
+  return records;
+}
+
+function recordOf(step: number, { lossByU, cumulative }: NonNullable<TrainMetrics['timesteps']>): TimestepRecord {
+  return { step, lossByU, density: cumulative.slice(1).map((value, i) => value - cumulative[i]!) };
 }
 
 async function checkpointSteps(run: string, newest: number): Promise<number[]> {

@@ -31,11 +31,13 @@ export interface Judgement {
 
 /** Raised when the same request gives other samples: 2 since the temperature scales the fresh noise too, 3 since the grid follows from the model. */
 const SAMPLING_REVISION = 3;
+/** 4 since the documents of a wrapped row stand on lines of their own. */
+const WRAPPED_REVISION = 4;
 
 /** What is asked when `model` is sampled and judged so. */
-export async function questionOf({ weights, device, dtype }: LDLM, sampling: Omit<SampleOptions, 'signal' | 'onProgress' | 'batch'>, { protocols, scorer, reference }: Judgement): Promise<Question> {
+export async function questionOf({ weights, device, dtype, config }: LDLM, sampling: Omit<SampleOptions, 'signal' | 'onProgress' | 'batch'>, { protocols, scorer, reference }: Judgement): Promise<Question> {
   return {
-    revision: SAMPLING_REVISION,
+    revision: config.data.packing === 'wrap' ? WRAPPED_REVISION : SAMPLING_REVISION,
     weights: await hashFiles([weights]),
     device,
     dtype,

@@ -52,8 +52,8 @@ describe('ldlm sample', () => {
     child.stderr!.on('data', (text: Buffer) => (stderr += text));
     await until(async () => /[1-9]\d*\/1000000 texts/.test(stderr), 'some texts are done');
     child.kill('SIGINT');
-    expect(await ended).toMatchObject({ code: 130, signal: null, stderr: expect.stringMatching(/(\d+) of 1000000 texts were done: .*some\.jsonl/) });
-    const lines = parseLines<Sample>(await readFile(out, 'utf8'));
+    expect(await ended).toMatchObject({ code: 130, signal: null, stderr: expect.stringMatching(/(\d+) of 1000000 texts were done: .*some\.jsonl\.partial/) });
+    const lines = parseLines<Sample>(await readFile(`${out}.partial`, 'utf8'));
     expect(lines.length).toBeGreaterThanOrEqual(2);
     expect(lines).toEqual((await model.sample({ count: lines.length, steps: 2 })).samples);
   });
@@ -61,7 +61,7 @@ describe('ldlm sample', () => {
   it('puts a line end between the documents of a row of wrapped data', async () => {
     const [end, word] = [world.tokenizer.endId!, (await world.tokenizer.encode(world.stories[0]!))[0]!];
     const ids = Int32Array.of(word, end, word, word, end, end, word, word);
-    const options = { length: 8, tokenizer: world.tokenizer, seed: 0, first: 0 };
+    const options = { length: 8, endId: end, tokenizer: world.tokenizer, seed: 0, first: 0 };
     const [one, two] = await world.tokenizer.decodeBatch([[word], [word, word]]);
     expect(await toSamples(ids, { ...options, packing: 'wrap' })).toMatchObject([{ text: `${one}\n${two}\n${two}`, ids: [...ids] }]);
     expect(await toSamples(ids, { ...options, packing: 'pad' })).toMatchObject([{ text: one, ids: [word] }]);

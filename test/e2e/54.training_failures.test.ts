@@ -135,7 +135,7 @@ describe('a run that cannot go on', () => {
     const before = await readFile(join(world.lm, 'model.safetensors'));
     const command = ['pretrain', '--input', world.path('stories.txt'), '--words', '--packing', 'pad', '--length', '48', '--layers', '1', '--identity-layer', '-1', '--width', '16', '--heads', '2', '--steps', '1', '--out'];
     const { code, stderr } = await ldlm([...command, world.lm]);
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: .*lm must be a new or empty folder, got one with files in it \(config\.json\); choose another, or replace the model in it \(--force/) });
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: .*lm must be a new or empty folder, got a model; choose another or replace it \(--force/) });
     expect((await readFile(join(world.lm, 'model.safetensors'))).equals(before)).toBe(true);
     const copy = world.path('replaced-lm');
     await cp(world.lm, copy, { recursive: true });
@@ -146,9 +146,9 @@ describe('a run that cannot go on', () => {
   it('the demo begins in no folder that holds something else', async () => {
     const theirs = world.path('theirs');
     await mkdir(theirs);
-    for (const name of ['stories.txt', 'package.json']) await writeFile(join(theirs, name), 'mine');
+    await writeFile(join(theirs, 'stories.txt'), 'mine');
     const { code, stderr } = await ldlm(['demo', '--out', theirs]);
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: --out must be a new or empty folder, or one of an unfinished demo, got .*theirs with other files in it \(package\.json\)/) });
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: --out must be a new or empty folder, or that of a demo, got .*theirs with other files in it \(stories\.txt\)/) });
     expect(await readFile(join(theirs, 'stories.txt'), 'utf8')).toBe('mine');
   });
 

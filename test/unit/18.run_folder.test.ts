@@ -28,21 +28,28 @@ it('a checkpoint that is saved twice is never away in between', async () => {
 });
 
 describe('train.keepCheckpoints', () => {
-  it('keeps the newest by number, not by name, and null keeps all', async () => {
-    for (const step of [5, 10, 15]) await save(step, null);
-    expect(await save(100, null)).toEqual(['latest', 'step-10', 'step-100', 'step-15', 'step-5']);
+  it('keeps the newest by number, not by name', async () => {
+    for (const step of [5, 10, 15]) await save(step, 9);
+    expect(await save(100, 9)).toEqual(['latest', 'step-10', 'step-100', 'step-15', 'step-5']);
     expect(await save(105, 3)).toEqual(['latest', 'step-100', 'step-105', 'step-15']);
     expect(await save(110, 1)).toEqual(['latest', 'step-110']);
     expect(await latestFolder(run)).toBe(join(run, 'checkpoints', 'step-110'));
   });
 
+  it('null keeps all, also later and under a limit', async () => {
+    for (const step of [5, 10]) await save(step, null);
+    await save(15, 1);
+    expect(await save(20, 1)).toEqual(['latest', 'step-10', 'step-20', 'step-5']);
+  });
+
   it('leaves what it does not know, and checkpoints of later steps', async () => {
-    for (const name of ['step-5', 'step-50', 'step-7b', 'mine']) await mkdir(join(run, 'checkpoints', name), { recursive: true });
-    expect(await save(10, 1)).toEqual(['latest', 'mine', 'step-10', 'step-50', 'step-7b']);
+    await save(50, 1);
+    for (const name of ['step-5', 'step-7b', 'mine']) await mkdir(join(run, 'checkpoints', name));
+    expect(await save(10, 1)).toEqual(['latest', 'mine', 'step-10', 'step-5', 'step-50', 'step-7b']);
   });
 
   it('deletes nothing when a checkpoint cannot be written', async () => {
-    await save(5, null);
+    await save(5, 1);
     const failing = writeCheckpointFolder(run, { train: { keepCheckpoints: 1 } }, () => Promise.reject(new Error('no space')));
     await expect(failing).rejects.toThrow('no space');
     expect((await readdir(join(run, 'checkpoints'))).sort()).toEqual(['latest', 'step-5']);
