@@ -1,6 +1,7 @@
 // A result as a line of a JSON file, with the machine that it was measured on.
 
 import { execFileSync } from 'node:child_process';
+import { realpathSync } from 'node:fs';
 import { appendFile, mkdir } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,11 @@ function outputOf(command: string, args: readonly string[]): string | null {
   }
 }
 
+/** null where this package is no checkout of its own: the repository around it is somebody else's. */
+function ownCommit(): string | null {
+  return outputOf('git', ['rev-parse', '--show-toplevel']) === realpathSync(packageRoot()) ? outputOf('git', ['rev-parse', '--short', 'HEAD']) : null;
+}
+
 /** Call it before the measurement: the load is then that of others. */
 export function describeMachine(): Record<string, string | number | null> {
   return {
@@ -23,7 +29,7 @@ export function describeMachine(): Record<string, string | number | null> {
     load1: Number(loadavg()[0]!.toFixed(2)),
     ompWaitPolicy: process.env.OMP_WAIT_POLICY ?? 'passive',
     version: packageVersion(),
-    commit: outputOf('git', ['rev-parse', '--short', 'HEAD']),
+    commit: ownCommit(),
   };
 }
 

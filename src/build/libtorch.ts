@@ -1,5 +1,5 @@
-// Finds a prebuilt libtorch: environment -> cache filled by `ldlm build` -> a Python that has torch. The first hit
-// wins and everything tried is remembered for the message. Looks only; libtorch_fetch.ts downloads.
+// Finds a prebuilt libtorch: environment -> the torch of a Python, if LDLM_USE_PYTORCH=1 asks for it -> cache filled by `ldlm build` -> the
+// torch of an active virtual environment. The first hit wins and everything tried is remembered for the message. Looks only; libtorch_fetch.ts downloads.
 
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -95,9 +95,10 @@ interface Rung {
   strict?: boolean;
 }
 
+const asksForPython = (env: Environment): boolean => env.LDLM_USE_PYTORCH === '1';
+
 function pythonRung(env: Environment, tried: string[]): Rung[] {
-  const asked = env.LDLM_USE_PYTORCH === '1';
-  if (!asked && !env.VIRTUAL_ENV) {
+  if (!asksForPython(env) && !env.VIRTUAL_ENV) {
     tried.push('Python: not asked for (LDLM_USE_PYTORCH is not 1 and no virtual environment is active)');
     return [];
   }
@@ -105,8 +106,10 @@ function pythonRung(env: Environment, tried: string[]): Rung[] {
   // find_spec does not import torch, which would take seconds.
   const script = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')";
   const folder = firstLine(python, ['-c', script]);
-  if (folder) return [{ source: `torch of ${python}`, folder }];
-  tried.push(`Python: ${python} ${folder === null ? 'could not be run' : 'has no torch'}`);
+  if (folder) return [{ source: `torch of ${python}`, folder, strict: asksForPython(env) }];
+  const reason = `${python} ${folder === null ? 'could not be run' : 'has no torch'}`;
+  if (asksForPython(env)) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `LDLM_USE_PYTORCH=1 must find the torch of a Python, but ${reason}`);
+  tried.push(`Python: ${reason}`);
   return [];
 }
 
@@ -114,14 +117,16 @@ function pythonRung(env: Environment, tried: string[]): Rung[] {
  * Walks the ladder.
  *
  * @param variant what is wanted: "cuda" skips a libtorch without CUDA; "auto" takes any, CUDA first in the cache.
- * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT when LDLM_LIBTORCH is set and not usable.
+ * @throws LdlmError ERR_LDLM_INVALID_ARGUMENT when what LDLM_LIBTORCH or LDLM_USE_PYTORCH asks for is not usable.
  */
 export function findLibtorch(variant: LibtorchVariant | 'auto' = 'auto', env: Environment = process.env): LibtorchSearch {
   const tried: string[] = [];
   const cached: LibtorchVariant[] = variant === 'auto' ? ['cuda', 'cpu'] : variant === 'cuda' ? ['cuda'] : ['cpu', 'cuda'];
-  const fixed: Rung[] = [
+  const named: Rung[] = [
     ...(env.LDLM_LIBTORCH ? [{ source: 'LDLM_LIBTORCH', folder: env.LDLM_LIBTORCH, strict: true }] : []),
     ...(env.LIBTORCH ? [{ source: 'LIBTORCH', folder: env.LIBTORCH }] : []),
+  ];
+  const fetched: Rung[] = [
     ...cached.map((kind) => ({ source: `cache (${kind})`, folder: cachedLibtorch(kind, env) })),
   ];
   if (!env.LDLM_LIBTORCH && !env.LIBTORCH) tried.push('LDLM_LIBTORCH, LIBTORCH: not set');
@@ -135,8 +140,9 @@ export function findLibtorch(variant: LibtorchVariant | 'auto' = 'auto', env: En
     }
     return null;
   };
-  // The Python rung starts a process, so it is prepared only when the others have failed.
-  const found = climb(fixed) ?? climb(pythonRung(env, tried));
+  // The Python rung starts a process, so it is prepared only when it is asked for or the others have failed.
+  const python = (): Libtorch | null => climb(pythonRung(env, tried));
+  const found = climb(named) ?? (asksForPython(env) ? python() : (climb(fetched) ?? python()));
   return { found, tried };
 }
 

@@ -2,10 +2,11 @@
 // What is compiled and how is CMakeLists.txt's business; what is up to date is ninja's.
 
 import { createWriteStream, existsSync, mkdirSync } from 'node:fs';
-import { once } from 'node:events';
 import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { LdlmError } from '../api/errors.js';
 import { nativeBuildFolder } from '../api/package_root.js';
+import { ioError } from '../data/io_error.js';
 import { buildFailure } from './build_failure.js';
 import { buildEnvironment, configure, defaultJobs } from './cmake.js';
 import { findLibtorch, type Libtorch, type LibtorchVariant } from './libtorch.js';
@@ -48,7 +49,9 @@ async function obtainLibtorch(options: NativeBuildOptions): Promise<Libtorch> {
   const { found } = findLibtorch(options.variant);
   if (found !== null) return found;
   // The CUDA libtorch is several GB: it is fetched unasked only where it can be compiled against and used.
-  const { nvcc } = await findToolchain();
+  const tools = await findToolchain();
+  requireTools(tools, options.variant === 'cuda' ? 'cuda' : 'cpu'); // before half a GB, or several, are fetched for nothing
+  const { nvcc } = tools;
   const auto = nvcc !== null && hasNvidiaDriver() ? 'cuda' : 'cpu';
   return fetchLibtorch(options.variant === 'auto' ? auto : options.variant, options.report);
 }
@@ -77,6 +80,8 @@ export async function buildNative(options: NativeBuildOptions): Promise<NativeBu
     throw new LdlmError('ERR_LDLM_IO', `the build folder ${folder} must be writable: ${(cause as Error).message}`, { cause });
   }
   const log = createWriteStream(logPath);
+  const written = finished(log);
+  written.catch(() => undefined); // told when the build is over
   try {
     const configured = await configure({ libtorch, tools, variant, withTests: options.withTests, debug: options.debug, log, report: options.report });
     if (configured.code !== 0) throw buildFailure('configuring', configured, logPath);
@@ -90,7 +95,8 @@ export async function buildNative(options: NativeBuildOptions): Promise<NativeBu
     if (built.code !== 0) throw buildFailure('compiling', built, logPath);
   } finally {
     log.end();
-    await once(log, 'close');
+    await written.catch(() => undefined); // the first failure is the one to tell
   }
+  await written.catch(ioError(logPath, 'a file that can be written'));
   return { addon: join(folder, 'ldlm.node'), libtorch, variant };
 }

@@ -13,6 +13,7 @@ import { openShards } from '../data/shards.js';
 import { interruptible } from './interrupt.js';
 import { checkUsage, gather, realNumber, threadsOption, wholeNumber } from './option_types.js';
 import { createProgress, type Progress } from './progress.js';
+import { requireFolderOf } from './output_file.js';
 import { formatOption, type SampleFormat, writeSamples } from './sample_output.js';
 
 interface TrainFlags {
@@ -130,6 +131,7 @@ async function trainWithProgress(trainer: BaselineTrainer, { minutes, cpuMinutes
 }
 
 async function runSampling({ model: path, count, steps, seed, batch, raw, format, out }: SampleFlags): Promise<void> {
+  await requireFolderOf(out);
   await interruptible('Stopping after the current evaluation.', async (signal) => {
     await using model = await BaselineModel.load(path, { weights: raw ? 'raw' : 'ema' });
     const { evaluations, seconds } = await writeSamples(model.sampleBatches({ count, steps, seed, batch, signal }), { count, format, out });

@@ -12,6 +12,7 @@ import type { Spread } from '../bench/statistics.js';
 import { createWork, type WorkOptions, writeFiles } from '../bench/workload.js';
 import { writeFileAtomic } from '../data/atomic.js';
 import { moduleFlops } from './bench_compare.js';
+import { requireFolderOf } from './output_file.js';
 import { createProgress } from './progress.js';
 
 export interface ScaleFlags extends Omit<WorkOptions, 'threads'> {
@@ -40,14 +41,20 @@ export async function scaleAction(flags: ScaleFlags & { threads: number }, signa
   if (over === 'width' && values.some((value) => value % 64 !== 0)) {
     throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `widths must be multiples of 64, got ${values.join(', ')}`);
   }
+  await requireFolderOf(flags.svg);
+  await requirePossible(flags);
   const machine = describeMachine();
   const progress = createProgress({ total: values.length, unit: 'values', label: `bench scale ${over}` });
   const points: Point[] = [];
+  let failure: unknown;
   try {
     for (const [i, value] of values.entries()) {
       progress.update(i, { now: `${over} ${value}` });
       points.push(await measure(flags, value, signal));
     }
+  } catch (error) {
+    if (points.length === 0) throw error;
+    failure = error; // what was measured is not lost
   } finally {
     progress.stop();
   }
@@ -56,6 +63,17 @@ export async function scaleAction(flags: ScaleFlags & { threads: number }, signa
   if (flags.out !== undefined) await appendResult(flags.out, 'scale', result);
   if (flags.svg !== undefined) await writeFileAtomic(flags.svg, plot(task, over, points, preset));
   process.stdout.write(flags.json ? JSON.stringify({ op: 'scale', ...result }) + '\n' : describe(over, points));
+  if (failure !== undefined) throw failure;
+}
+
+/** A value that cannot be is refused before the others are measured. */
+async function requirePossible(flags: ScaleFlags & { threads: number }): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'ldlm-bench-'));
+  try {
+    for (const value of flags.values) await createWork(optionsAt(flags, value), folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** "batch" is rows of a training step, or samples at once. */

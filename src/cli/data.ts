@@ -6,6 +6,7 @@ import { dataStatistics, type DataStatistics } from '../data/statistics.js';
 import { figures, statisticsPage, visible } from '../data/statistics_page.js';
 import { wholeNumber } from './option_types.js';
 import { createProgress } from './progress.js';
+import { requireFolderOf } from './output_file.js';
 
 interface StatsFlags {
   json: boolean;
@@ -33,6 +34,7 @@ export function dataCommand(): Command {
 }
 
 async function run(dir: string, { json, html, top }: StatsFlags): Promise<void> {
+  await requireFolderOf(html);
   const data = await measure(dir, top);
   if (html !== undefined) await writeFileAtomic(html, statisticsPage(data));
   const { frequencies: _, ...summary } = data;

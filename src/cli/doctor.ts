@@ -13,13 +13,15 @@ function print(diagnosis: Diagnosis): void {
     console.log(`${marks[state]} ${name.padEnd(width)}  ${first}`);
     for (const line of rest) console.log(' '.repeat(width + 4) + line);
   }
-  const remedies = diagnosis.checks.filter((check) => check.remedy !== undefined && check.state === 'missing');
-  if (remedies.length === 0) {
-    console.log('\nEverything that is needed is there.');
-    return;
-  }
-  console.log('\nTo mend it:');
-  remedies.forEach(({ name, remedy }, i) => console.log(`  ${i + 1}. ${name}: ${remedy}`));
+  const missing = diagnosis.checks.filter((check) => check.remedy !== undefined && check.state === 'missing');
+  // What is built needs everything else: it comes last, and fetches libtorch on the way.
+  const builds = (check: Check): boolean => check.remedy!.startsWith('npx ldlm build');
+  const steps = [...missing.filter((check) => !builds(check)), ...missing.filter(builds).slice(0, 1)];
+  if (steps.length > 0) console.log('\nTo mend it:');
+  else console.log('\nEverything that is needed is there.');
+  steps.forEach(({ name, remedy }, i) => console.log(`  ${i + 1}. ${name}: ${remedy}`));
+  const gpu = diagnosis.checks.find((check) => check.name === 'cuda' && check.state === 'absent' && check.remedy !== undefined);
+  if (gpu) console.log(`\nTo use the GPU: ${gpu.remedy}`);
 }
 
 async function doctor({ json }: { json: boolean }): Promise<void> {

@@ -53,7 +53,8 @@ async function run(flags: HiddenFlags): Promise<void> {
 }
 
 function parseIds(line: string, vocabulary: number): number[] {
-  const ids = line.replace(/[[\],]/g, ' ').trim().split(/\s+/).map(Number);
+  const ids = (line.replace(/[[\],]/g, ' ').match(/\S+/g) ?? []).map(Number);
+  if (ids.length === 0) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `a line must hold at least one token id, got '${line.slice(0, 60)}'`);
   const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
   if (wrong === undefined) return ids;
   throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `token ids must be whole numbers in 0..${vocabulary - 1}, got ${wrong} in '${line.slice(0, 60)}'`);

@@ -8,6 +8,7 @@ import { reportPage } from '../report/report_page.js';
 import { readRun } from '../report/run_record.js';
 import { readTexts, type RunTexts } from '../report/run_texts.js';
 import { interruptible } from './interrupt.js';
+import { requireFolderOf } from './output_file.js';
 import { addJudgeFlags, type JudgeFlags, loadScorer, referenceTexts } from './judge_flags.js';
 import { deviceOption, threadsOption, wholeNumber } from './option_types.js';
 import { progressOfStages } from './stage_progress.js';
@@ -45,9 +46,10 @@ export function reportCommand(): Command {
 }
 
 async function report(path: string, flags: Flags, signal: AbortSignal): Promise<void> {
+  const out = flags.out ?? join(path, 'report.html');
+  await requireFolderOf(flags.out);
   const run = await readRun(path);
   const texts = flags.count === 0 ? null : await textsOf(path, flags, signal);
-  const out = flags.out ?? join(path, 'report.html');
   await writeFileAtomic(out, reportPage(run, texts));
   process.stdout.write(`${out}\n`);
 }

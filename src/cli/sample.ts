@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { LDLM } from '../api/ldlm.js';
 import { interruptible } from './interrupt.js';
+import { requireFolderOf } from './output_file.js';
 import { addSampleFlags, type SampleFlags, sampleOptionsOf } from './sample_flags.js';
 import { formatOption, type SampleFormat, writeSamples } from './sample_output.js';
 
@@ -33,6 +34,7 @@ export function sampleCommand(): Command {
 async function run(flags: Flags, command: Command): Promise<void> {
   const options = sampleOptionsOf(flags, command);
   const { count, sampler, seed, device, dtype, format, out } = flags;
+  await requireFolderOf(out);
   await interruptible('Stopping after the current evaluation.', async (signal) => {
     await using model = await LDLM.load(flags.model, { device, dtype, weights: flags.raw ? 'raw' : 'ema' });
     const { evaluations, seconds } = await writeSamples(model.sampleBatches({ ...options, signal }), { count, format, out });

@@ -106,8 +106,8 @@ async function judge(protocol: ProtocolName, input: Input): Promise<object> {
 /** What concerns one protocol: its texts, its figures, or a scorer too large for the memory that is left. */
 const REFUSALS: readonly LdlmErrorCode[] = ['ERR_LDLM_INVALID_ARGUMENT', 'ERR_LDLM_TORCH', 'ERR_LDLM_OUT_OF_MEMORY'];
 
-function refusal(error: unknown): { refused: string } {
-  if (error instanceof LdlmError && REFUSALS.includes(error.code)) return { refused: error.message };
+function refusal(error: unknown): { refused: string; refusedBy: LdlmErrorCode } {
+  if (error instanceof LdlmError && REFUSALS.includes(error.code)) return { refused: error.message, refusedBy: error.code };
   throw error;
 }
 

@@ -7,7 +7,7 @@ import type { Tokenizer } from '../data/tokenizer.js';
 export interface EvaluatedModel {
   readonly tokenizer: Tokenizer;
   readonly config: { model: { maxLength: number; stagger?: number }; data: { path: string }; recipe?: { decoderNoise: number } };
-  readonly checkpoint: { folder: string; state: { step: number }; samplingOnly?: boolean };
+  readonly checkpoint: { folder: string; state: { step: number; dataSha256?: string | undefined }; samplingOnly?: boolean };
   /** The file of weights that was loaded. */
   readonly weights: string;
   readonly device: 'cpu' | 'cuda';

@@ -1,6 +1,7 @@
 // The training set as rows of the model's token ids, for the protocol that asks what of it was learnt by heart.
 
 import { LdlmError } from '../api/errors.js';
+import { hashOfRows } from '../data/manifest.js';
 import { openShards, type Shards } from '../data/shards.js';
 import type { EvaluatedModel } from './evaluated_model.js';
 
@@ -8,7 +9,7 @@ export type TokenRows = Iterable<ArrayLike<number>> | AsyncIterable<ArrayLike<nu
 
 const ROWS_AT_ONCE = 256;
 
-/** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if what `model` was trained on is not at `config.data.path` any more, or made with another tokenizer */
+/** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT if what `model` was trained on is not at `config.data.path` any more */
 export async function checkTrainingSet(model: EvaluatedModel): Promise<void> {
   await using _ = await openTrainingSet(model, { inMemoryBytes: 0 });
 }
@@ -36,7 +37,9 @@ async function openTrainingSet(model: EvaluatedModel, options: { inMemoryBytes?:
   const data = await openShards(path, options).catch((cause: unknown) => {
     throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have the training set, got none at the model's data.path '${path}'. Give --training FILE`, { cause });
   });
-  if (data.manifest.tokenizer.sha256 === model.tokenizer.sha256) return data;
+  const { dataSha256 } = model.checkpoint.state; // checkpoints of before there was a hash have none
+  const other = data.manifest.tokenizer.sha256 !== model.tokenizer.sha256 ? 'made with another tokenizer' : dataSha256 !== undefined && hashOfRows(data.manifest) !== dataSha256 ? 'of other rows' : null;
+  if (other === null) return data;
   await data[Symbol.asyncDispose]();
-  throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have training data made with the model's tokenizer, got another one in ${path}. Give --training FILE`);
+  throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `memorisation/v1 must have the data that the model was trained on, got some ${other} in ${path}. Give --training FILE`);
 }

@@ -7,8 +7,11 @@
 
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { checkSameRows } from '../api/check_data.js';
 import { LdlmError } from '../api/errors.js';
 import { LDLM } from '../api/ldlm.js';
+import { PretrainedEncoder } from '../api/pretrained_encoder.js';
+import { latestCheckpoint } from '../api/run_folder.js';
 import type { TrainMetrics } from '../api/train_metrics.js';
 import { JointTrainer } from '../api/trainer.js';
 import { withLaterFields } from '../config/later_fields.js';
@@ -122,11 +125,15 @@ async function claim(out: string, config: LdlmConfig): Promise<void> {
 }
 
 /** Trains until the last step. Returns why it failed, or null. */
-async function train({ config, folder }: PlannedRun, signal: AbortSignal | undefined, onStep: (step: number) => void): Promise<string | null> {
+async function train(run: PlannedRun, signal: AbortSignal | undefined, onStep: (step: number) => void): Promise<string | null> {
+  const { config, folder } = run;
   const failureFile = join(folder, 'failure.json');
   const failed = await readFile(failureFile, 'utf8').catch(() => null);
   if (failed !== null) return (JSON.parse(failed) as { failure: string }).failure;
-  if ((await stepsIn(folder)) === config.train.steps) return null;
+  if ((await stepsIn(folder)) === config.train.steps) {
+    await checkSources(run);
+    return null;
+  }
   try {
     await using data = await openShards(config.data.path);
     await using trainer = await JointTrainer.create(config, { out: folder });
@@ -139,6 +146,15 @@ async function train({ config, folder }: PlannedRun, signal: AbortSignal | undef
     await writeFileAtomic(failureFile, JSON.stringify({ failure: error.message }) + '\n');
     return error.message;
   }
+}
+
+/** A finished run must be of the data and the encoder that the others will be of, as one that is resumed. */
+async function checkSources({ config, folder }: PlannedRun): Promise<void> {
+  const { state } = (await latestCheckpoint(folder))!;
+  await using data = await openShards(config.data.path, { inMemoryBytes: 0 });
+  checkSameRows(data, state);
+  await using encoder = await PretrainedEncoder.load(config.encoder.source, { device: 'cpu' });
+  await encoder.checkSame(state, 'Put that encoder back there, or choose another --out for a new ablation');
 }
 
 async function judge(run: PlannedRun, options: AblationOptions, report: (stage: string) => void): Promise<KeptEvaluation> {

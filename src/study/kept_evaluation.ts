@@ -29,16 +29,17 @@ export interface Judgement {
   reference: readonly string[];
 }
 
-/** Raised when the same request gives other samples: 2 since the temperature scales the fresh noise too, 3 since the grid follows from the model. */
-const SAMPLING_REVISION = 3;
-/** 4 since the documents of a wrapped row stand on lines of their own. */
-const WRAPPED_REVISION = 4;
+/**
+ * Raised when the same request gives other samples: 2 since the temperature scales the fresh noise too, 3 since the grid follows from the
+ * model, 4 since documents of a wrapped row stand on lines of their own. */
+const SAMPLING_REVISION = 4;
 
 /** What is asked when `model` is sampled and judged so. */
-export async function questionOf({ weights, device, dtype, config }: LDLM, sampling: Omit<SampleOptions, 'signal' | 'onProgress' | 'batch'>, { protocols, scorer, reference }: Judgement): Promise<Question> {
+export async function questionOf({ weights, device, dtype, tokenizer }: LDLM, sampling: Omit<SampleOptions, 'signal' | 'onProgress' | 'batch'>, { protocols, scorer, reference }: Judgement): Promise<Question> {
   return {
-    revision: config.data.packing === 'wrap' ? WRAPPED_REVISION : SAMPLING_REVISION,
+    revision: SAMPLING_REVISION,
     weights: await hashFiles([weights]),
+    endId: tokenizer.endId,
     device,
     dtype,
     sampling,
@@ -56,7 +57,9 @@ export async function findKept(file: string, question: Question): Promise<KeptEv
   });
   if (text === null) return null;
   const kept = parse(text);
-  return JSON.stringify(kept?.question) === JSON.stringify(question) ? kept : null;
+  if (JSON.stringify(kept?.question) !== JSON.stringify(question)) return null;
+  // Another time there may be memory enough.
+  return kept!.results.some(({ refusedBy }) => refusedBy !== undefined && refusedBy !== 'ERR_LDLM_INVALID_ARGUMENT') ? null : kept;
 }
 
 /** Writes an evaluation to `file`, whole or not at all. */

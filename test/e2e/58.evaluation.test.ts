@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/api/package_root.js';
 import { type EvaluationResult, protocolNames, type Sample, Scorer } from '../../src/index.js';
-import { ldlm, ldlmOutput, LENGTH, makeTrainedWorld, parseLines, SETUP_MS, type TrainedWorld } from './fixture.js';
+import { latestFolder, ldlm, ldlmOutput, LENGTH, makeTrainedWorld, parseLines, SETUP_MS, type TrainedWorld } from './fixture.js';
 
 let world: TrainedWorld;
 let scorer: Scorer;
@@ -78,6 +78,15 @@ describe('ldlm eval', () => {
       expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(file) });
       expect(stderr).not.toMatch(/sampling/);
     }
+  });
+
+  it('refuses before it samples a training set of other rows than the model was trained on', async () => {
+    const run = await world.copyOfRun('elsewhere');
+    const state = join(await latestFolder(run), 'state.json');
+    await writeFile(state, (await readFile(state, 'utf8')).replace(/"dataSha256": "[^"]+"/, '"dataSha256": "0"'));
+    const { code, stderr } = await ldlm(['eval', '--model', run, '--protocol', 'memorisation/v1', '--count', '2', '--steps', '2', '--out', world.path('none')]);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: memorisation\/v1 must have the data that the model was trained on, got some of other rows in .*data\. Give --training FILE/) });
+    expect(stderr).not.toMatch(/sampling/);
   });
 
   it('states what one protocol refuses, keeps the samples and what the others found, and exits with 1', async () => {

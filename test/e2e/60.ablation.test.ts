@@ -87,6 +87,16 @@ describe('ldlm ablate', () => {
     expect((await ldlm(args(out, '--only', 'nonsense'))).code).toBe(2);
   });
 
+  it('refuses a finished run of other data than the others will be of', async () => {
+    const folder = world.path('other-data');
+    const flags = ['--seeds', '1', '--only', 'full'];
+    await ldlmOutput(args(folder, ...flags));
+    const state = join(folder, 'full', 'seed-0', 'checkpoints', (await readFile(join(folder, 'full', 'seed-0', 'checkpoints', 'latest'), 'utf8')).trim(), 'state.json');
+    await writeFile(state, (await readFile(state, 'utf8')).replace(/"dataSha256": "[^"]+"/, '"dataSha256": "0"'));
+    const { code, stderr } = await ldlm(args(folder, ...flags));
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: the data must be those of the checkpoint to resume, got other rows/) });
+  });
+
   it('states a run that diverged, and goes on with the others', async () => {
     const folder = world.path('diverging');
     const flags = ['--seeds', '1', '--only', 'full', 'naive', '--set', 'train.lr=1e30', '--set', 'train.clip=1e30'];

@@ -85,6 +85,16 @@ describe('ldlm frontier', () => {
     for (const [file, time] of before) expect((await stat(file)).mtimeMs).toBe(time);
   });
 
+  it('asks again where a scorer found no memory', async () => {
+    const once = ['frontier', models[0]!, '--out', world.path('memory'), '--steps', '2', '--eta', '1', '--count', '2'];
+    await ldlmOutput(once);
+    const [file] = await pointFiles(world.path('memory'));
+    const kept = JSON.parse(await readFile(file!, 'utf8')) as { results: object[] };
+    await writeFile(file!, JSON.stringify({ ...kept, results: [{ ...kept.results[0], refused: 'no memory', refusedBy: 'ERR_LDLM_OUT_OF_MEMORY' }, ...kept.results.slice(1)] }));
+    await ldlmOutput(once);
+    expect(await readFile(file!, 'utf8')).not.toContain('no memory');
+  });
+
   it('stopped by Ctrl-C keeps what is done, and goes on from there', async () => {
     const folder = world.path('stopped');
     const long = ['frontier', models[0]!, '--out', folder, '--count', '4', '--eta', '1', '--steps', '1', '20000'];

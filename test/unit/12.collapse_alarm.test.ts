@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packageRoot } from '../../src/api/package_root.js';
 import type { TrainMetrics } from '../../src/api/train_metrics.js';
+import { warningsAt } from '../../src/watch/collapse_alarm.js';
 import { collapseWarnings, describeWarning, type LdlmConfig, presets } from '../../src/index.js';
 
 /** The log of a real run, figures cut to four digits. */
@@ -25,6 +26,11 @@ describe('the collapse alarm', () => {
     const warnings = collapseWarnings(logOf('naive'), presets.naive());
     expect(warnings.map(({ kind, step }) => [kind, step])).toEqual([['latents-shrink', 80], ['loss-too-good', 80], ['fragile-latents', 80]]);
     expect(describeWarning(warnings[0]!)).toMatch(/^step 80: the deviation of the latents over the data is 0\.27, it was 0\.87; .+\. Try /);
+  });
+
+  it('looks at a log of any length', () => {
+    const log = logOf('tiny');
+    expect(warningsAt([...log, ...Array.from({ length: 200_000 }, () => log.at(-1)!)], presets.tiny())).toEqual([]);
   });
 
   it('is quiet in the demo and on wikitext', () => {

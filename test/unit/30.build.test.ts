@@ -65,6 +65,18 @@ describe('the libtorch ladder', () => {
     expect(tried.join()).toContain('cache (cpu)');
   });
 
+  it('uses it before the cache when it is asked for, and nothing else', () => {
+    const torch = fakeLibtorch('asked/lib/torch');
+    const python = join(folder, 'asked/bin/python');
+    write(python, `#!/bin/sh\necho ${torch}\n`);
+    execFileSync('chmod', ['+x', python]);
+    fakeLibtorch('filled/libtorch-2.13.0-cpu/torch');
+    const env = { LDLM_USE_PYTORCH: '1', VIRTUAL_ENV: join(folder, 'asked'), LDLM_CACHE: join(folder, 'filled') };
+    expect(findLibtorch('auto', env).found?.root).toBe(torch);
+    write(python, '#!/bin/sh\necho\n');
+    expect(caught(() => findLibtorch('auto', env)).message).toMatch(/LDLM_USE_PYTORCH=1 must find the torch of a Python, but .*python has no torch/);
+  });
+
   it('remembers everything it tried and lists three ways to mend it', () => {
     const { found, tried } = findLibtorch('auto', { LIBTORCH: join(folder, 'nowhere'), LDLM_CACHE: join(folder, 'empty') });
     expect(found).toBeNull();
