@@ -6,7 +6,6 @@ import type { LdlmConfig } from '../config/types.js';
 import { ioError } from '../data/io_error.js';
 import { hashOfRows } from '../data/manifest.js';
 import type { Shards } from '../data/shards.js';
-import { readTokenizerFiles } from '../data/tokenizer_files.js';
 import { differentToken } from '../data/vocabulary.js';
 import { LdlmError } from './errors.js';
 import type { PretrainedEncoder } from './pretrained_encoder.js';
@@ -21,17 +20,6 @@ export async function checkData(data: Shards, config: LdlmConfig, encoder: Pretr
     );
   }
   await checkTokenizer(data, encoder);
-  await checkEnd(data);
-}
-
-/** Samples are cut and their documents told apart by the end token that the tokenizer of the data names. */
-async function checkEnd({ dir, manifest }: Shards): Promise<void> {
-  const { specialIds: { end } } = await readTokenizerFiles(dir);
-  if (end === manifest.endId) return;
-  throw new LdlmError(
-    'ERR_LDLM_CONFIG',
-    `the tokenizer in ${dir} must end documents with token ${manifest.endId}, as its manifest says, got ${end ?? 'no end token'}: an older data set lacks tokenizer_config.json. Run the same ldlm prepare again, which adds it`,
-  );
 }
 
 /** @throws LdlmError ERR_LDLM_CONFIG for rows of another length or packing */
@@ -51,7 +39,7 @@ export function checkRows(data: Shards, config: { model: { maxLength: number; la
  * Rows are drawn by number: others would be another training.
  * @throws LdlmError ERR_LDLM_CONFIG for other rows than those of the checkpoint
  */
-export function checkSameRows(data: Shards, { dataSha256 }: { dataSha256?: string | undefined }): void {
+export function checkSameRows(data: Pick<Shards, 'dir' | 'manifest'>, { dataSha256 }: { dataSha256?: string | undefined }): void {
   // Checkpoints of before there was a hash have none.
   if (dataSha256 === undefined || hashOfRows(data.manifest) === dataSha256) return;
   throw new LdlmError('ERR_LDLM_CONFIG', `the data must be those of the checkpoint to resume, got other rows in ${data.dir}. Name those, or choose another --out for a new run`);

@@ -9,7 +9,8 @@ import { parseConfig } from '../config/parse.js';
 import type { LdlmConfig } from '../config/types.js';
 import { syncAndRename, writeFileAtomic } from '../data/atomic.js';
 import { ioError } from '../data/io_error.js';
-import { tokenizerNames } from '../data/tokenizer_files.js';
+import type { Shards } from '../data/shards.js';
+import { readTokenizerFiles, specialTokensJson, specialTokensOf, tokenizerNames } from '../data/tokenizer_files.js';
 import { LdlmError } from './errors.js';
 import type { NativeJointTrainer } from './native_types.js';
 import type { TrainMetrics } from './train_metrics.js';
@@ -265,27 +266,22 @@ function isUpTo(line: string, step: number): boolean {
 }
 
 /**
- * The tokenizer travels with the run, so that sampling needs nothing else.
+ * The tokenizer travels with the run, so that sampling needs nothing else. Which tokens end and pad documents the manifest of the data says.
  * @throws LdlmError ERR_LDLM_CONFIG if a resumed run has another tokenizer: the ids of the data would mean other words
  */
-export async function copyTokenizer(from: string, run: string, { resumed }: { resumed: boolean }): Promise<void> {
+export async function copyTokenizer({ dir, manifest }: Pick<Shards, 'dir' | 'manifest'>, run: string, { resumed }: { resumed: boolean }): Promise<void> {
+  const { definition, json } = await readTokenizerFiles(dir);
+  const wanted = { 'tokenizer.json': json, 'tokenizer_config.json': Buffer.from(specialTokensJson(specialTokensOf(definition, manifest))) };
   await mkdir(run, { recursive: true }).catch(ioError(run, 'a folder that can be made'));
   for (const name of tokenizerNames) {
-    const [source, target] = [join(from, name), join(run, name)];
-    // Older data sets and runs have the first file only.
-    const wanted = await readFile(source).catch(name === 'tokenizer_config.json' ? orMissing(source) : ioError(source, 'a file that can be read'));
-    const found = await readFile(target).catch(orMissing(target));
-    if (wanted === null || found?.equals(wanted)) continue;
+    const target = join(run, name);
+    const found = await readFile(target).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : ioError(target, 'a file that can be read')(error)));
+    if (found?.equals(wanted[name])) continue;
     if (resumed && found) {
-      throw new LdlmError('ERR_LDLM_CONFIG', `the data must be made with the tokenizer of the run, ${target}, got another one in ${source}. Prepare the data with it, or choose another --out`);
+      throw new LdlmError('ERR_LDLM_CONFIG', `the data must be made with the tokenizer of the run, ${target}, got another one in ${dir}. Prepare the data with it, or choose another --out`);
     }
-    await writeFileAtomic(target, wanted);
+    await writeFileAtomic(target, wanted[name]);
   }
-}
-
-/** null for a file that is not there. */
-function orMissing(file: string): (error: NodeJS.ErrnoException) => null {
-  return (error) => (error.code === 'ENOENT' ? null : ioError(file, 'a file that can be read')(error));
 }
 
 /** The folder with the tokenizer of a checkpoint: its own (export) or its run. */

@@ -103,7 +103,7 @@ export class JointTrainer implements AsyncDisposable {
     await checkData(data, this.config, this.encoder);
     if (this.stepsDone > 0) checkSameRows(data, this.sources);
     this.sources.dataSha256 = hashOfRows(data.manifest);
-    await copyTokenizer(data.dir, this.out, { resumed: this.stepsDone > 0 });
+    await copyTokenizer(data, this.out, { resumed: this.stepsDone > 0 });
     // Stopped before the first step there is nothing to save.
     if (this.stepsDone === 0 && !(await this.measureStatistics(data, options.signal))) return;
     const { steps, batch, seed, logEvery, saveEvery } = this.config.train;

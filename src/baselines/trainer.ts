@@ -87,7 +87,7 @@ export class BaselineTrainer implements AsyncDisposable {
    */
   async *run(options: TimeLimit & { signal?: AbortSignal } = {}): AsyncGenerator<BaselineMetrics & { done: ReturnType<Budget['done']> }, void, undefined> {
     const { steps, batch, seed, logEvery, saveEvery } = this.config.train;
-    await copyTokenizer(this.data.dir, this.out, { resumed: this.stepsDone > 0 });
+    await copyTokenizer(this.data, this.out, { resumed: this.stepsDone > 0 });
     const budget = new Budget(steps, options, this.before);
     const feed = batches(this.data, { batch, seed, fromStep: this.stepsDone })[Symbol.asyncIterator]();
     let [since, stepsSince, waited] = [performance.now(), 0, 0];

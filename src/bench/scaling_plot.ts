@@ -15,7 +15,7 @@ export function scalingPlot(title: string, curves: readonly Curve[], names: { x:
   const all = curves.flatMap(({ points }) => points);
   const [left, right] = [Math.min(...all.map(({ x }) => x)), Math.max(...all.map(({ x }) => x))];
   const [low, high] = [Math.floor(Math.log10(Math.min(...all.map(({ y }) => y)))), Math.ceil(Math.log10(Math.max(...all.map(({ y }) => y))))];
-  const x = (value: number): number => size.left + (Math.log(value / left) / Math.log(right / left || 2)) * (size.width - size.left - size.right);
+  const x = (value: number): number => size.left + (Math.log(value / left) / (Math.log(right / left) || 1)) * (size.width - size.left - size.right);
   const y = (value: number): number => size.top + ((high - Math.log10(value)) / Math.max(1, high - low)) * (size.height - size.top - size.bottom);
   const rows = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
   const grid = rows.map((value) => line(size.left, y(value), size.width - size.right, y(value)) + text(size.left - 8, y(value) + 4, 'end', label(value)));

@@ -47,16 +47,17 @@ function checkAddon(): { check: Check; addon: NativeAddon | null } {
   }
 }
 
-function searchLibtorch(): LibtorchSearch {
+/** `refused`: a variable asks for a libtorch that is not usable. */
+function searchLibtorch(): LibtorchSearch & { refused?: true } {
   try {
     return findLibtorch();
   } catch (error) {
-    if (error instanceof LdlmError) return { found: null, tried: [error.message] };
+    if (error instanceof LdlmError) return { found: null, tried: [error.message], refused: true };
     throw error;
   }
 }
 
-function checkLibtorch(search: LibtorchSearch, canFetch: boolean, needed: boolean): Check {
+function checkLibtorch(search: ReturnType<typeof searchLibtorch>, canFetch: boolean, needed: boolean): Check {
   const tried = search.tried.map((line) => `tried ${line}`);
   if (search.found) {
     const { version, cuda, root, source } = search.found;
@@ -64,8 +65,8 @@ function checkLibtorch(search: LibtorchSearch, canFetch: boolean, needed: boolea
   }
   const detail = libtorchMissingMessage(search.tried);
   // `ldlm build` fetches it, so that alone is not a reason for alarm.
-  const remedy = canFetch ? 'npx ldlm build (fetches it)' : 'install python3 with pip, then: npx ldlm build';
-  return { name: 'libtorch', state: needed ? 'missing' : 'absent', detail, remedy };
+  const remedy = search.refused ? 'make LDLM_LIBTORCH or LDLM_USE_PYTORCH name a usable one, or unset it' : canFetch ? 'npx ldlm build (fetches it)' : undefined;
+  return { name: 'libtorch', state: needed ? 'missing' : 'absent', detail, ...(remedy !== undefined && { remedy }) };
 }
 
 function checkTool(name: string, tool: Tool | null, needed: boolean, remedy: string): Check {

@@ -76,8 +76,6 @@ export async function prepare(options: PrepareOptions): Promise<Manifest> {
   });
   if (same) {
     await removeTraces(out);
-    // Older data sets have tokenizer.json only, which may not say what ends a document.
-    for (const folder of same.source?.validation ? [out, join(out, 'validation')] : [out]) await options.tokenizer.save(folder);
     options.onNotice?.(`${out} is already made from these inputs with these options: nothing to do`);
     return same;
   }

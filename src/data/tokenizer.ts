@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { LdlmError } from '../api/errors.js';
 import { writeFileAtomic } from './atomic.js';
 import { loadBackend, type TokenizerBackend, type TokenizerKind } from './tokenizer_backend.js';
-import { readTokenizerFiles, type SpecialIds, type SpecialTokens, tokenizerNames } from './tokenizer_files.js';
+import { readTokenizerFiles, type SpecialIds, type SpecialTokens, specialTokensJson, tokenizerNames } from './tokenizer_files.js';
 
 export interface TokenizerLoadOptions {
   /** The library to use; default: `tokenizers` if it can be loaded, else `@huggingface/tokenizers`. */
@@ -57,7 +57,7 @@ export class Tokenizer {
   /** Writes tokenizer.json, and tokenizer_config.json with the end and padding tokens, into `folder`: what `load` needs to give the same tokenizer. */
   async save(folder: string): Promise<void> {
     await writeFileAtomic(join(folder, tokenizerNames[0]), this.json);
-    await writeFileAtomic(join(folder, tokenizerNames[1]), `${JSON.stringify(this.specialTokens, null, 2)}\n`);
+    await writeFileAtomic(join(folder, tokenizerNames[1]), specialTokensJson(this.specialTokens));
   }
 
   /** The library in use, and its version. */

@@ -42,6 +42,17 @@ export interface TokenizerFiles {
   vocabularySize: number;
 }
 
+/** The tokens of ids that end and pad documents; one that also ends them is no padding token of its own. */
+export function specialTokensOf(definition: TokenizerDefinition, { endId, padId }: { endId: number; padId: number }): SpecialTokens {
+  const tokens = new Map([...tokenIds(definition)].map(([token, id]) => [id, token]));
+  return { eos_token: tokens.get(endId) ?? null, pad_token: padId === endId ? null : (tokens.get(padId) ?? null) };
+}
+
+/** tokenizer_config.json that says so. */
+export function specialTokensJson(tokens: SpecialTokens): string {
+  return `${JSON.stringify(tokens, null, 2)}\n`;
+}
+
 /** Reads `path`, a tokenizer.json or a folder with one. */
 export async function readTokenizerFiles(path: string): Promise<TokenizerFiles> {
   const requirement = 'a tokenizer.json or a folder with one';

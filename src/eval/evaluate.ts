@@ -40,7 +40,7 @@ export interface EvaluateOptions extends Omit<SampleOptions, 'onProgress'> {
   onProgress?: (stage: string, done: number, total: number) => void;
 }
 
-/** A protocol's own fields, what must be known beside them, and the conditions. `refused` says why there are no fields (`stateRefusals`). */
+/** A protocol's own fields, what must be known beside them, and the conditions. `refused` says why there are no fields, `refusedBy` is the code of that error (`stateRefusals`). */
 export type EvaluationResult = { protocol: ProtocolName; notes: string[] } & Conditions & Record<string, unknown>;
 
 export interface Evaluation {

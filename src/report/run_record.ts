@@ -1,8 +1,8 @@
 // What a run folder says of the training: configuration, logged steps, timesteps at its checkpoints, warnings.
 
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { latestCheckpoint, openCheckpoint, readMetrics } from '../api/run_folder.js';
+import { checkpointFolder, latestCheckpoint, openCheckpoint, readMetrics } from '../api/run_folder.js';
 import { LdlmError } from '../api/errors.js';
 import type { TrainMetrics } from '../api/train_metrics.js';
 import type { LdlmConfig } from '../config/types.js';
@@ -44,16 +44,28 @@ export async function readRun(path: string): Promise<RunRecord> {
   return { path, config: newest.config, step: newest.state.step, metrics, timesteps, warnings };
 }
 
-/** As the log has them; of runs of before it had them, those of the checkpoints that are there. */
+/** As the log has them; those from before it had them as the checkpoints that are there do. */
 async function timestepRecords(run: string, metrics: readonly TrainMetrics[], newest: number): Promise<TimestepRecord[]> {
-  const logged = metrics.flatMap(({ step, timesteps }) => (timesteps ? [recordOf(step, timesteps)] : []));
-  if (logged.length > 0) return spread(logged, MOST_CHECKPOINTS);
+  const logged = new Map(metrics.flatMap(({ step, timesteps }) => (timesteps ? [[step, recordOf(step, timesteps)] as const] : [])));
+  const steps = [...new Set([...logged.keys(), ...(await checkpointSteps(run, newest))])].sort((a, b) => a - b);
   const records: TimestepRecord[] = [];
-  for (const step of spread(await checkpointSteps(run, newest), MOST_CHECKPOINTS)) {
-    const { state } = await openCheckpoint(join(run, 'checkpoints', `step-${step}`));
-    records.push(recordOf(step, { lossByU: state.lossByTimestep, cumulative: state.timesteps.cumulative }));
+  for (const step of spread(steps, MOST_CHECKPOINTS)) {
+    const record = logged.get(step) ?? (await recordOnDisk(run, step));
+    if (record) records.push(record);
   }
   return records;
+}
+
+/** null for a checkpoint that has just made room for a newer one. */
+async function recordOnDisk(run: string, step: number): Promise<TimestepRecord | null> {
+  const folder = checkpointFolder(run, step);
+  try {
+    const { state } = await openCheckpoint(folder);
+    return recordOf(step, { lossByU: state.lossByTimestep, cumulative: state.timesteps.cumulative });
+  } catch (error) {
+    if (await stat(folder).catch(() => null)) throw error;
+    return null;
+  }
 }
 
 function recordOf(step: number, { lossByU, cumulative }: NonNullable<TrainMetrics['timesteps']>): TimestepRecord {

@@ -78,18 +78,16 @@ async function trace(model: LDLM, { count, steps, seed, signal, onProgress }: Ru
 
 /** Which protocols mean something here, and what was missing for others. */
 async function applicable(model: LDLM, { count, reference, scorer }: RunTextsOptions, reconstructs: boolean): Promise<{ protocols: ProtocolName[]; left: string[] }> {
-  const stories = await attempt(async () => {
-    await checkTrainingSet(model);
-    return holdsStories(model.config.data.path);
-  });
+  const training = await attempt(() => checkTrainingSet(model));
+  const stories = await attempt(() => holdsStories(model.config.data.path));
   const protocols = applicableProtocols({
     stories: 'value' in stories && stories.value,
-    training: 'value' in stories,
+    training: 'value' in training,
     references: reference?.length ?? 0,
     scorer: scorer !== null,
     count,
   }).filter((name) => name !== 'reconstruction/v1' || reconstructs);
-  const left = 'reason' in stories ? [stories.reason] : [];
+  const left = 'reason' in training ? [training.reason] : [];
   if (!scorer) left.push('genppl/mdlm-v1 and mauve/v1 must have a scorer: give --scorer');
   return { protocols, left };
 }

@@ -10,7 +10,6 @@ import { dirname, join } from 'node:path';
 import { checkSameRows } from '../api/check_data.js';
 import { LdlmError } from '../api/errors.js';
 import { LDLM } from '../api/ldlm.js';
-import { PretrainedEncoder } from '../api/pretrained_encoder.js';
 import { latestCheckpoint } from '../api/run_folder.js';
 import type { TrainMetrics } from '../api/train_metrics.js';
 import { JointTrainer } from '../api/trainer.js';
@@ -18,8 +17,11 @@ import { withLaterFields } from '../config/later_fields.js';
 import { parseConfig } from '../config/parse.js';
 import type { LdlmConfig } from '../config/types.js';
 import { writeFileAtomic } from '../data/atomic.js';
+import { type Manifest, readManifest } from '../data/manifest.js';
 import { openShards } from '../data/shards.js';
 import { evaluate } from '../eval/evaluate.js';
+import { keepCommit, resolveModel } from '../hub/model_source.js';
+import { hashWeights } from '../hub/weight_files.js';
 import { findKept, type Judgement, keep, type KeptEvaluation, questionOf } from './kept_evaluation.js';
 import { StepCounter, stepsIn } from './step_counter.js';
 import { configOf, type Variant, type VariantName, variants } from './variants.js';
@@ -82,12 +84,13 @@ export async function ablate(options: AblationOptions): Promise<AblationRun[]> {
   const { out, config, signal } = options;
   const planned = plan(options);
   await claim(out, config);
+  const sources = await sourcesOf(config, planned, signal);
   const training = await StepCounter.of(planned.map(({ folder }) => folder), config.train.steps);
   const done: AblationRun[] = [];
   for (const [i, run] of planned.entries()) {
     const report = (stage: string): void =>
       options.onProgress?.({ variant: run.name, seed: run.seed, run: i + 1, runs: planned.length, stage, ...training.state() });
-    const failure = await train(run, signal, (step) => (training.reached(run.folder, step), report('training')));
+    const failure = await train(run, sources, signal, (step) => (training.reached(run.folder, step), report('training')));
     if (signal?.aborted) break;
     const evaluation = failure === null ? await judge(run, options, report).catch(unlessAborted) : null;
     if (signal?.aborted) break;
@@ -125,18 +128,18 @@ async function claim(out: string, config: LdlmConfig): Promise<void> {
 }
 
 /** Trains until the last step. Returns why it failed, or null. */
-async function train(run: PlannedRun, signal: AbortSignal | undefined, onStep: (step: number) => void): Promise<string | null> {
-  const { config, folder } = run;
+async function train({ config, folder }: PlannedRun, sources: Sources, signal: AbortSignal | undefined, onStep: (step: number) => void): Promise<string | null> {
   const failureFile = join(folder, 'failure.json');
   const failed = await readFile(failureFile, 'utf8').catch(() => null);
   if (failed !== null) return (JSON.parse(failed) as { failure: string }).failure;
   if ((await stepsIn(folder)) === config.train.steps) {
-    await checkSources(run);
+    await checkSources(folder, sources);
     return null;
   }
   try {
     await using data = await openShards(config.data.path);
-    await using trainer = await JointTrainer.create(config, { out: folder });
+    const pinned = { ...config, encoder: { ...config.encoder, source: sources.encoder.source } };
+    await using trainer = await JointTrainer.create(pinned, { out: folder });
     onStep(trainer.step);
     for await (const { step } of trainer.run(data, signal ? { signal } : {})) onStep(step);
     return null;
@@ -148,13 +151,27 @@ async function train(run: PlannedRun, signal: AbortSignal | undefined, onStep: (
   }
 }
 
+/** What all runs are trained on: the hashes of the rows and of the encoder's weights, read when they are first asked for. */
+interface Sources {
+  data: { dir: string; manifest: Manifest };
+  encoder: { source: string; sha256: () => Promise<string> };
+}
+
+/** An encoder of the hub is the commit that the first runs were trained on, also when the hub has another by now. */
+async function sourcesOf({ data, encoder }: LdlmConfig, planned: readonly PlannedRun[], signal: AbortSignal | undefined): Promise<Sources> {
+  let known = '';
+  for (const { folder } of planned) known ||= (await latestCheckpoint(folder))?.config.encoder.source ?? '';
+  const { source, folder } = await resolveModel(keepCommit(encoder.source, known), ['weights'], signal ? { signal } : {});
+  let hash: Promise<string> | undefined;
+  return { data: { dir: data.path, manifest: await readManifest(data.path) }, encoder: { source, sha256: () => (hash ??= hashWeights(folder)) } };
+}
+
 /** A finished run must be of the data and the encoder that the others will be of, as one that is resumed. */
-async function checkSources({ config, folder }: PlannedRun): Promise<void> {
+async function checkSources(folder: string, { data, encoder }: Sources): Promise<void> {
   const { state } = (await latestCheckpoint(folder))!;
-  await using data = await openShards(config.data.path, { inMemoryBytes: 0 });
   checkSameRows(data, state);
-  await using encoder = await PretrainedEncoder.load(config.encoder.source, { device: 'cpu' });
-  await encoder.checkSame(state, 'Put that encoder back there, or choose another --out for a new ablation');
+  if (state.encoder.sha256 === undefined || state.encoder.sha256 === (await encoder.sha256())) return;
+  throw new LdlmError('ERR_LDLM_CONFIG', `the encoder must be that of the finished run ${folder}, got other weights in ${encoder.source}. Put that encoder back there, or choose another --out`);
 }
 
 async function judge(run: PlannedRun, options: AblationOptions, report: (stage: string) => void): Promise<KeptEvaluation> {

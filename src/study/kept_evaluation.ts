@@ -59,7 +59,7 @@ export async function findKept(file: string, question: Question): Promise<KeptEv
   const kept = parse(text);
   if (JSON.stringify(kept?.question) !== JSON.stringify(question)) return null;
   // Another time there may be memory enough.
-  return kept!.results.some(({ refusedBy }) => refusedBy !== undefined && refusedBy !== 'ERR_LDLM_INVALID_ARGUMENT') ? null : kept;
+  return kept!.results.some(({ refusedBy }) => refusedBy === 'ERR_LDLM_OUT_OF_MEMORY') ? null : kept;
 }
 
 /** Writes an evaluation to `file`, whole or not at all. */

@@ -58,6 +58,11 @@ describe('ldlm sample', () => {
     expect(lines).toEqual((await model.sample({ count: lines.length, steps: 2 })).samples);
   });
 
+  it('refuses a file in a folder that is not there before it samples', async () => {
+    const { code, stderr } = await ldlm(['sample', '--model', world.run, '--out', world.path('nowhere', 'x.txt')]);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error: .*x\.txt must be in a folder that exists, got none named .*nowhere\. Make it first/) });
+  });
+
   it('puts a line end between the documents of a row of wrapped data', async () => {
     const [end, word] = [world.tokenizer.endId!, (await world.tokenizer.encode(world.stories[0]!))[0]!];
     const ids = Int32Array.of(word, end, word, word, end, end, word, word);

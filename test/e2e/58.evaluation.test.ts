@@ -89,6 +89,15 @@ describe('ldlm eval', () => {
     expect(stderr).not.toMatch(/sampling/);
   });
 
+  it('refuses before it samples an encoder that is another by now', async () => {
+    const run = await world.copyOfRun('other-encoder');
+    const state = join(await latestFolder(run), 'state.json');
+    await writeFile(state, (await readFile(state, 'utf8')).replace(/"sha256": "[^"]+"/, `"sha256": "${'0'.repeat(64)}"`));
+    const { code, stderr } = await ldlm(['eval', '--model', run, '--protocol', 'reconstruction/v1', '--count', '2', '--steps', '2', '--reference', world.path('stories.txt'), '--out', world.path('none')]);
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: encoder\.source must be the encoder of the checkpoint, whose weights have the SHA-256 0{12}\.\.\., got .*\. Put the encoder of the training back there/) });
+    expect(stderr).not.toMatch(/sampling/);
+  });
+
   it('states what one protocol refuses, keeps the samples and what the others found, and exits with 1', async () => {
     const out = world.path('refused');
     const strangerToStories = await pretrainOn('strange', Array.from({ length: 60 }, (_, i) => `zyzzyva qwertz ${i}`));

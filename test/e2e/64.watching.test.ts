@@ -1,12 +1,13 @@
 // Watching a run end to end: what training leaves for TensorBoard, that a collapse is told, and the report of a real run.
 
 import { spawnSync } from 'node:child_process';
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrainMetrics } from '../../src/api/train_metrics.js';
 import { readMetrics as metricsOf } from '../../src/api/run_folder.js';
 import { packageRoot } from '../../src/api/package_root.js';
+import { readRun } from '../../src/report/run_record.js';
 import { findChromium, visit } from '../unit/browser.js';
 import { ldlm, ldlmOutput, makeWorld, parseLines, SETUP_MS, type World } from './fixture.js';
 
@@ -36,6 +37,20 @@ describe('a run', () => {
       const entropy = -spectrum!.reduce((sum, value) => sum + (value > 0 ? (value / total) * Math.log(value / total) : 0), 0);
       expect(Math.exp(entropy) / effectiveRank).toBeCloseTo(1, 3);
     }
+  });
+
+  it('keeps the timesteps of its checkpoints in the log, for when they are gone; those of an older log are read from the checkpoints', async () => {
+    const out = world.path('timesteps');
+    await cp(run, out, { recursive: true });
+    const seen = await readRun(out);
+    expect(seen.timesteps.map(({ step, density }) => [step, density.length])).toEqual([[20, 10], [40, 10]]);
+    await rm(join(out, 'checkpoints', 'step-20'), { recursive: true });
+    expect((await readRun(out)).timesteps).toEqual(seen.timesteps);
+    const older = (await metricsOf(run)).map((line) => JSON.stringify(line.step === 20 ? { ...line, timesteps: undefined } : line) + '\n');
+    await writeFile(join(out, 'metrics.jsonl'), older.join(''));
+    expect((await readRun(out)).timesteps.map(({ step }) => step)).toEqual([40]);
+    await cp(join(run, 'checkpoints', 'step-20'), join(out, 'checkpoints', 'step-20'), { recursive: true });
+    expect((await readRun(out)).timesteps.map(({ step }) => step)).toEqual([20, 40]);
   });
 
   it('leaves one event file a start, which TensorBoard reads as metrics.jsonl says', async ({ skip }) => {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cacheFolder } from '../../src/hub/cache.js';
 import { keepCommit, parseModelId, resolveModel } from '../../src/hub/model_source.js';
+import { hashWeights } from '../../src/hub/weight_files.js';
 import { COMMIT, type HubServer, startHub } from './hub_server.js';
 
 const weights = randomBytes(3_000_000);
@@ -113,6 +114,14 @@ describe('a model of the hub', () => {
     expect((await resolveModel('org/big', ['weights'])).folder).toBe(folder);
     await rm(join(folder, names[1]!));
     await expect(resolveModel('org/big', ['weights'])).rejects.toThrow(/no complete copy/);
+  });
+
+  it('has a hash of the weights that are read, whatever else lies beside them', async () => {
+    const { folder } = await load();
+    const hash = await hashWeights(folder);
+    await writeFile(join(folder, 'consolidated.safetensors'), 'others');
+    expect(await hashWeights(folder)).toBe(hash);
+    expect(hash).toBe(createHash('sha256').update(weights).digest('hex'));
   });
 
   it('that was renamed is followed, and kept under the name it was asked by', async () => {

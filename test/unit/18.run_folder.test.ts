@@ -4,7 +4,10 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { latestFolder, writeCheckpointFolder } from '../../src/api/run_folder.js';
+import { copyTokenizer, latestFolder, writeCheckpointFolder } from '../../src/api/run_folder.js';
+import type { Manifest } from '../../src/data/manifest.js';
+import { Tokenizer } from '../../src/data/tokenizer.js';
+import { trainWordLevel } from '../../src/data/tokenizer_training.js';
 
 let run: string;
 beforeEach(async () => {
@@ -25,6 +28,18 @@ it('a checkpoint that is saved twice is never away in between', async () => {
   const before = await stat(join(run, 'checkpoints', 'step-5'));
   expect(await save(5, null)).toEqual(['latest', 'step-5']);
   expect((await stat(join(run, 'checkpoints', 'step-5'))).ino).toBe(before.ino);
+});
+
+it('a run gets the end token that the manifest names, also of a data set that has tokenizer.json only', async () => {
+  const data = join(run, 'data');
+  await mkdir(data);
+  const words = await trainWordLevel(['a b'], { maxVocabulary: 9 });
+  await writeFile(join(data, 'tokenizer.json'), JSON.stringify({ ...words, added_tokens: [], model: { ...(words['model'] as object), vocab: { a: 0, b: 1, '<unk>': 2, stop: 3 } } }));
+  const manifest = { endId: 3, padId: 3 } as Manifest;
+  await copyTokenizer({ dir: data, manifest }, join(run, 'run'), { resumed: false });
+  expect(await Tokenizer.load(join(run, 'run'))).toMatchObject({ endId: 3, padId: null });
+  await copyTokenizer({ dir: data, manifest }, join(run, 'run'), { resumed: true });
+  await expect(copyTokenizer({ dir: data, manifest: { ...manifest, endId: 1 } }, join(run, 'run'), { resumed: true })).rejects.toMatchObject({ code: 'ERR_LDLM_CONFIG' });
 });
 
 describe('train.keepCheckpoints', () => {
