@@ -271,17 +271,17 @@ function isUpTo(line: string, step: number): boolean {
  */
 export async function copyTokenizer({ dir, manifest }: Pick<Shards, 'dir' | 'manifest'>, run: string, { resumed }: { resumed: boolean }): Promise<void> {
   const { definition, json } = await readTokenizerFiles(dir);
-  const wanted = { 'tokenizer.json': json, 'tokenizer_config.json': Buffer.from(specialTokensJson(specialTokensOf(definition, manifest))) };
-  await mkdir(run, { recursive: true }).catch(ioError(run, 'a folder that can be made'));
-  for (const name of tokenizerNames) {
-    const target = join(run, name);
-    const found = await readFile(target).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : ioError(target, 'a file that can be read')(error)));
-    if (found?.equals(wanted[name])) continue;
-    if (resumed && found) {
-      throw new LdlmError('ERR_LDLM_CONFIG', `the data must be made with the tokenizer of the run, ${target}, got another one in ${dir}. Prepare the data with it, or choose another --out`);
+  const [copy, names] = tokenizerNames.map((name) => join(run, name)) as [string, string];
+  if (resumed && (await exists(copy))) {
+    const same = json.equals(await readFile(copy).catch(ioError(copy, 'a file that can be read')));
+    if (!same || ((await exists(names)) && (await readTokenizerFiles(run)).specialIds.end !== manifest.endId)) {
+      throw new LdlmError('ERR_LDLM_CONFIG', `the data must be made with the tokenizer of the run, ${copy}, got another one in ${dir}. Prepare the data with it, or choose another --out`);
     }
-    await writeFileAtomic(target, wanted[name]);
+    if (await exists(names)) return;
   }
+  await mkdir(run, { recursive: true }).catch(ioError(run, 'a folder that can be made'));
+  await writeFileAtomic(copy, json);
+  await writeFileAtomic(names, specialTokensJson(specialTokensOf(definition, manifest)));
 }
 
 /** The folder with the tokenizer of a checkpoint: its own (export) or its run. */

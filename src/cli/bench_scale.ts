@@ -54,13 +54,13 @@ export async function scaleAction(flags: ScaleFlags & { threads: number }, signa
     }
   } catch (error) {
     if (points.length === 0) throw error;
-    failure = error; // what was measured is printed, and takes no whole curve's place
+    failure = error; // what was measured is not lost; a picture of it would take that of a whole curve's place
   } finally {
     progress.stop();
   }
   const { threads, device, dtype, count, steps } = flags;
-  const result = { task, preset, over, threads, device, dtype, count, steps, repeats, points, machine };
-  if (flags.out !== undefined && failure === undefined) await appendResult(flags.out, 'scale', result);
+  const result = { task, preset, over, threads, device, dtype, count, steps, repeats, complete: failure === undefined, points, machine };
+  if (flags.out !== undefined) await appendResult(flags.out, 'scale', result);
   if (flags.svg !== undefined && failure === undefined) await writeFileAtomic(flags.svg, plot(task, over, points, preset));
   process.stdout.write(flags.json ? JSON.stringify({ op: 'scale', ...result }) + '\n' : describe(over, points));
   if (failure !== undefined) throw failure;

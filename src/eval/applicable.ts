@@ -96,7 +96,7 @@ async function firstRows(data: Shards, count: number): Promise<number[][]> {
 
 /** The first `count` documents, or what the rows have of them. */
 async function firstDocuments(data: Shards, tokenizer: Tokenizer, count: number): Promise<string[]> {
-  const documents = (await firstRows(data, count)).map((row) => documentOf(row, tokenizer.endId)).filter((row) => row.length > 0);
+  const documents = (await firstRows(data, count)).map((row) => documentOf(row, data.manifest.endId)).filter((row) => row.length > 0);
   return tokenizer.decodeBatch(documents);
 }
 

@@ -174,6 +174,6 @@ function likelihoods(scorer: Scorer, { progress, signal }: Pick<Input, 'progress
 function refuseNonFinite(score: object): void {
   for (const [name, value] of Object.entries(score)) {
     if (typeof value !== 'number' || Number.isFinite(value)) continue;
-    throw new LdlmError('ERR_LDLM_TORCH', `${name} of the evaluation must be a finite number, got ${value}. Is the scorer meant for such text?`);
+    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${name} of the evaluation must be a finite number, got ${value}. Is the scorer meant for such text?`);
   }
 }

@@ -7,12 +7,14 @@
 
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { glob } from 'tinyglobby';
 import { checkSameRows } from '../api/check_data.js';
 import { LdlmError } from '../api/errors.js';
 import { LDLM } from '../api/ldlm.js';
 import { latestCheckpoint } from '../api/run_folder.js';
 import type { TrainMetrics } from '../api/train_metrics.js';
 import { JointTrainer } from '../api/trainer.js';
+import { type EncoderShape, readEncoderShape } from '../config/encoders.js';
 import { withLaterFields } from '../config/later_fields.js';
 import { parseConfig } from '../config/parse.js';
 import type { LdlmConfig } from '../config/types.js';
@@ -84,7 +86,7 @@ export async function ablate(options: AblationOptions): Promise<AblationRun[]> {
   const { out, config, signal } = options;
   const planned = plan(options);
   await claim(out, config);
-  const sources = await sourcesOf(config, planned, signal);
+  const sources = await sourcesOf(config, out, signal);
   const training = await StepCounter.of(planned.map(({ folder }) => folder), config.train.steps);
   const done: AblationRun[] = [];
   for (const [i, run] of planned.entries()) {
@@ -154,23 +156,28 @@ async function train({ config, folder }: PlannedRun, sources: Sources, signal: A
 /** What all runs are trained on: the hashes of the rows and of the encoder's weights, read when they are first asked for. */
 interface Sources {
   data: { dir: string; manifest: Manifest };
-  encoder: { source: string; sha256: () => Promise<string> };
+  encoder: { source: string; shape: EncoderShape; sha256: () => Promise<string> };
 }
 
-/** An encoder of the hub is the commit that the first runs were trained on, also when the hub has another by now. */
-async function sourcesOf({ data, encoder }: LdlmConfig, planned: readonly PlannedRun[], signal: AbortSignal | undefined): Promise<Sources> {
+/** An encoder of the hub is the commit that the runs of `out` were trained on, also when the hub has another by now. */
+async function sourcesOf({ data, encoder }: LdlmConfig, out: string, signal: AbortSignal | undefined): Promise<Sources> {
   let known = '';
-  for (const { folder } of planned) known ||= (await latestCheckpoint(folder))?.config.encoder.source ?? '';
+  for (const run of await glob('*/seed-*', { cwd: out, onlyDirectories: true })) known ||= (await latestCheckpoint(join(out, run)))?.config.encoder.source ?? '';
   const { source, folder } = await resolveModel(keepCommit(encoder.source, known), ['weights'], signal ? { signal } : {});
   let hash: Promise<string> | undefined;
-  return { data: { dir: data.path, manifest: await readManifest(data.path) }, encoder: { source, sha256: () => (hash ??= hashWeights(folder)) } };
+  return {
+    data: { dir: data.path, manifest: await readManifest(data.path) },
+    encoder: { source, shape: await readEncoderShape(folder), sha256: () => (hash ??= hashWeights(folder)) },
+  };
 }
 
 /** A finished run must be of the data and the encoder that the others will be of, as one that is resumed. */
 async function checkSources(folder: string, { data, encoder }: Sources): Promise<void> {
   const { state } = (await latestCheckpoint(folder))!;
   checkSameRows(data, state);
-  if (state.encoder.sha256 === undefined || state.encoder.sha256 === (await encoder.sha256())) return;
+  const { hiddenWidth, vocabulary, sha256 } = state.encoder; // checkpoints of before there was a hash have none
+  const sizes = hiddenWidth === encoder.shape.hiddenWidth && vocabulary === encoder.shape.vocabulary;
+  if (sizes && (sha256 === undefined || sha256 === (await encoder.sha256()))) return;
   throw new LdlmError('ERR_LDLM_CONFIG', `the encoder must be that of the finished run ${folder}, got other weights in ${encoder.source}. Put that encoder back there, or choose another --out`);
 }
 

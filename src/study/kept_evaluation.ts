@@ -58,8 +58,8 @@ export async function findKept(file: string, question: Question): Promise<KeptEv
   if (text === null) return null;
   const kept = parse(text);
   if (JSON.stringify(kept?.question) !== JSON.stringify(question)) return null;
-  // Another time there may be memory enough.
-  return kept!.results.some(({ refusedBy }) => refusedBy === 'ERR_LDLM_OUT_OF_MEMORY') ? null : kept;
+  // Another time there may be memory enough: libraries of a GPU say so in errors of their own.
+  return kept!.results.some(({ refusedBy }) => refusedBy === 'ERR_LDLM_OUT_OF_MEMORY' || refusedBy === 'ERR_LDLM_TORCH') ? null : kept;
 }
 
 /** Writes an evaluation to `file`, whole or not at all. */
