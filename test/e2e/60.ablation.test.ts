@@ -87,14 +87,24 @@ describe('ldlm ablate', () => {
     expect((await ldlm(args(out, '--only', 'nonsense'))).code).toBe(2);
   });
 
-  it('refuses a finished run of other data than the others will be of', async () => {
+  it('refuses a finished run of other data, or another encoder, than the others will be of', async () => {
     const folder = world.path('other-data');
     const flags = ['--seeds', '1', '--only', 'full'];
     await ldlmOutput(args(folder, ...flags));
     const state = join(folder, 'full', 'seed-0', 'checkpoints', (await readFile(join(folder, 'full', 'seed-0', 'checkpoints', 'latest'), 'utf8')).trim(), 'state.json');
-    await writeFile(state, (await readFile(state, 'utf8')).replace(/"dataSha256": "[^"]+"/, '"dataSha256": "0"'));
-    const { code, stderr } = await ldlm(args(folder, ...flags));
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(/error: the data must be those of the checkpoint to resume, got other rows/) });
+    const trained = await readFile(state, 'utf8');
+    const refusal = async (written: string): Promise<string> => {
+      await writeFile(state, written);
+      const { code, stderr } = await ldlm(args(folder, ...flags));
+      expect(code).toBe(1);
+      return stderr;
+    };
+    expect(await refusal(trained.replace(/"dataSha256": "[^"]+"/, '"dataSha256": "0"'))).toMatch(/error: the data must be those of the checkpoint to resume, got other rows/);
+    const others = /error: the encoder must be that of the finished run .*seed-0, got other weights in .*lm\. Put that encoder back there, or choose another --out/;
+    expect(await refusal(trained.replace(/"sha256": "[^"]+"/, '"sha256": "0"'))).toMatch(others);
+    expect(await refusal(trained.replace(/,\s*"sha256": "[^"]+"/, '').replace(/"hiddenWidth": \d+/, '"hiddenWidth": 99'))).toMatch(others);
+    await writeFile(state, trained);
+    await ldlmOutput(args(folder, ...flags));
   });
 
   it('states a run that diverged, and goes on with the others', async () => {

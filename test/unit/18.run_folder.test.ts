@@ -39,6 +39,8 @@ it('a run gets the end token that the manifest names, also of a data set that ha
   await copyTokenizer({ dir: data, manifest }, join(run, 'run'), { resumed: false });
   expect(await Tokenizer.load(join(run, 'run'))).toMatchObject({ endId: 3, padId: null });
   await copyTokenizer({ dir: data, manifest }, join(run, 'run'), { resumed: true });
+  await writeFile(join(run, 'run', 'tokenizer_config.json'), JSON.stringify({ eos_token: 'stop', pad_token: 'stop' })); // says the same in other words
+  await copyTokenizer({ dir: data, manifest }, join(run, 'run'), { resumed: true });
   await expect(copyTokenizer({ dir: data, manifest: { ...manifest, endId: 1 } }, join(run, 'run'), { resumed: true })).rejects.toMatchObject({ code: 'ERR_LDLM_CONFIG' });
 });
 
