@@ -72,6 +72,7 @@ export async function evaluate(model: EvaluatedModel, options: EvaluateOptions):
   for (const protocol of protocols) await checkFit(protocol, model, options);
   const conditions = await conditionsOf(model, sampling, scorer);
   const { steps } = conditions; // as recorded: a baseline's own default is another one
+  onProgress?.('sampling', 0, options.count ?? 1); // the clock of a progress begins here, not after the first batch
   const { samples, texts, stats } = await model.sample({ ...sampling, ...(steps === null ? {} : { steps }), onProgress: (done, total) => onProgress?.('sampling', done, total) });
   await onSamples?.(samples);
   const ids = samples.map((sample) => sample.ids);
