@@ -110,8 +110,7 @@ void TimestepSampler::update(int64_t step, const Tensor& u_B, const Tensor& loss
   const int64_t bins = adaptive_->bins;
   const Tensor bin_B = (u_B * bins).floor().clamp(0, bins - 1).to(at::kLong);
   // A loss that is not finite is no evidence: the optimizer skips its step, and the sums must outlive it.
-  const Tensor counted = at::isfinite(loss_B).to(at::kDouble);
-  const Tensor loss = at::where(at::isfinite(loss_B), loss_B.to(at::kDouble), 0.0);
+  const Tensor finite = at::isfinite(loss_B), counted = finite.to(at::kDouble), loss = at::where(finite, loss_B.to(at::kDouble), 0.0);
   // Evidence fades by step, not by visit: else bins that are rarely visited would keep the high losses of early training,
   // the fit would make a plateau of them, and they would starve further.
   loss_sum_.mul_(adaptive_->decay).index_add_(0, bin_B, loss);

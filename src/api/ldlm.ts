@@ -11,7 +11,7 @@ import type { NativeModel } from './native_types.js';
 import { PretrainedEncoder } from './pretrained_encoder.js';
 import { type Checkpoint, openCheckpoint, tokenizerOf } from './run_folder.js';
 import { cutAtEnd, textsOf, toSamples } from './sample_rows.js';
-import { checkStagger, resolveGrid, resolveSampleOptions, type SampleOptions, type ResolvedSampleOptions } from './sample_options.js';
+import { checkStagger, invalid, requireWhole, resolveGrid, resolveSampleOptions, type SampleOptions, type ResolvedSampleOptions } from './sample_options.js';
 
 export interface Sample {
   /** Number of the sample; with the seed and the options it decides the text. */
@@ -185,8 +185,8 @@ export class LDLM implements AsyncDisposable {
     const layer = hiddenStateIndex(this.config.encoder.layer, encoder.shape);
     const L = this.config.model.maxLength;
     const { noise = 0, seed = 0 } = options;
-    if (!(noise >= 0 && Number.isFinite(noise))) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `noise must be a number >= 0, got ${String(noise)}`);
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `seed must be a whole number >= 0, got ${String(seed)}`);
+    if (!(noise >= 0 && Number.isFinite(noise))) throw invalid('noise', 'a number >= 0', noise);
+    requireWhole('seed', seed, 0);
     const endId = this.tokenizer.endId;
     const results: Reconstruction[] = [];
     for (const text of texts) {

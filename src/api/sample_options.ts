@@ -52,10 +52,10 @@ export interface ResolvedSampleOptions {
 /** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT naming the option, what it must be and what it was */
 export function resolveSampleOptions(options: SampleOptions): ResolvedSampleOptions {
   const { count = 1, steps = 32, sampler = defaultSampler, temperature = 1, grid = 'auto', seed = 0, batch = 32, signal } = options;
-  whole('count', count, 1);
-  whole('steps', steps, 1);
-  whole('seed', seed, 0);
-  whole('batch', batch, 1);
+  requireWhole('count', count, 1);
+  requireWhole('steps', steps, 1);
+  requireWhole('seed', seed, 0);
+  requireWhole('batch', batch, 1);
   if (!samplers.includes(sampler)) throw invalid('sampler', `one of ${samplers.join(', ')}`, sampler);
   if (options.eta !== undefined && !hasEta(sampler)) throw invalid('eta', `left out for ${sampler}, which has none`, options.eta);
   const eta = options.eta ?? (sampler === 'ddpm' || sampler === 'dpmpp' ? 1 : 0);
@@ -85,10 +85,11 @@ export function checkStagger({ stagger }: { stagger: number }, sampler: SamplerN
   throw invalid('sampler', `ddpm or ddim for ${model}, whose model.stagger is ${stagger}`, sampler);
 }
 
-function whole(name: string, value: number, least: number): void {
+/** @throws LdlmError ERR_LDLM_INVALID_ARGUMENT */
+export function requireWhole(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) throw invalid(name, `a whole number >= ${least}`, value);
 }
 
-function invalid(name: string, must: string, got: unknown): LdlmError {
+export function invalid(name: string, must: string, got: unknown): LdlmError {
   return new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${name} must be ${must}, got ${String(got)}`);
 }

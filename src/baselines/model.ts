@@ -5,6 +5,7 @@ import { callNative } from '../api/call_native.js';
 import { LdlmError } from '../api/errors.js';
 import type { Sample, SampleBatch, SampleStats } from '../api/ldlm.js';
 import { tokenizerOf } from '../api/run_folder.js';
+import { requireWhole } from '../api/sample_options.js';
 import { toSamples } from '../api/sample_rows.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { type BaselineCheckpoint, openBaseline } from './checkpoint.js';
@@ -27,10 +28,7 @@ export interface BaselineSampleOptions {
 const DEFAULT_STEPS = 128;
 
 function resolve({ count = 1, steps = DEFAULT_STEPS, seed = 0, batch = 32 }: BaselineSampleOptions): { count: number; steps: number; seed: number; batch: number } {
-  for (const [name, value, least] of [['count', count, 1], ['steps', steps, 1], ['seed', seed, 0], ['batch', batch, 1]] as const) {
-    if (Number.isSafeInteger(value) && value >= least) continue;
-    throw new LdlmError('ERR_LDLM_INVALID_ARGUMENT', `${name} must be a whole number >= ${least}, got ${String(value)}`);
-  }
+  for (const [name, value, least] of [['count', count, 1], ['steps', steps, 1], ['seed', seed, 0], ['batch', batch, 1]] as const) requireWhole(name, value, least);
   return { count, steps, seed, batch };
 }
 
